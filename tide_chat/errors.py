@@ -41,7 +41,7 @@ class UserError(TideError):
 
 
 class MissingPrerequisite(UserError):
-    """A library, a model file or an index is missing; the message names the command that mends it."""
+    """A library, a model file or an index is missing; the message names what mends it."""
 
 
 class BadInput(UserError):

@@ -76,7 +76,9 @@ class Settings(BaseSettings):
             names = ", ".join(sorted({str(e["loc"][0]) for e in error.errors()}))
             raise BadInput(f"These settings cannot be used: {names}; see {file}.") from None
         except (ValueError, OSError) as error:
-            raise BadInput(f"The settings file {file} is not valid TOML; mend or delete it.") from error
+            raise BadInput(
+                f"The settings file {file} is not valid TOML; mend or delete it."
+            ) from error
         return cls.model_construct(**loaded.model_dump())
 
     def with_country(self) -> str | None:

@@ -8,6 +8,8 @@ Offsets are Unicode code points into the text as the person typed it; times are 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, TypeAlias
@@ -84,10 +86,13 @@ GuardAct: TypeAlias = Literal[
     "link",
 ]
 
-Outcome: TypeAlias = Literal["model", "repaired", "replaced", "crisis", "fallback", "cancelled"]
+Outcome: TypeAlias = Literal[
+    "model", "repaired", "replaced", "care", "crisis", "fallback", "cancelled"
+]
 """How a reply came to be: the model's own words; the model's second try after a retraction; the
-policy's fixed text in place of a withheld reply; the fixed crisis text (the model was not asked);
-the fixed text after a failure; or broken off by the person."""
+policy's fixed text in place of a withheld reply; the fixed question at moderate risk, or the fixed
+crisis text at high and imminent risk (the model was not asked for either); the fixed text after a
+failure; or broken off by the person."""
 
 
 class Risk(IntEnum):
@@ -111,19 +116,47 @@ class Risk(IntEnum):
 
 
 class CancelToken:
-    """A switch that one thread throws and another looks at; thrown once, it stays thrown."""
+    """A switch that one thread throws and others look at; thrown once, it stays thrown."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
 
     def cancel(self) -> None:
         """Ask for an end; safe from any thread, any number of times."""
-        self._event.set()
+        with self._lock:
+            self._event.set()
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
 
     @property
     def cancelled(self) -> bool:
         """Whether an end was asked for."""
         return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for an end to be asked for, at most `seconds`; return whether it was."""
+        return self._event.wait(seconds)
+
+    @contextmanager
+    def calling(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Have `listener` called, at most once, if the switch is thrown inside the block.
+
+        It runs on the thread that throws the switch, and must not block.
+        """
+        with self._lock:
+            thrown = self._event.is_set()
+            if not thrown:
+                self._listeners.append(listener)
+        if thrown:
+            listener()
+        try:
+            yield
+        finally:
+            with self._lock, suppress(ValueError):
+                self._listeners.remove(listener)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +308,8 @@ class TurnRecord:
     screening: Screening
     passages: tuple[tuple[str, float], ...] = ()
     """Id and cosine of each passage that was laid before the model."""
+    stance: str | None = None
+    """Id of the stance the message was heard with; none when nothing came near enough."""
     usage: Usage = field(default_factory=Usage)
     timings: dict[str, float] = field(default_factory=dict)
     """Milliseconds by stage: screen, retrieve, first_token, first_words, total."""

@@ -1,0 +1,1 @@
+"""The companion: prompt, stance, guard and engine put together, turn by turn."""

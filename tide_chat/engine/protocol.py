@@ -36,6 +36,9 @@ class Engine(Protocol):
     ) -> Iterator[EngineEvent]:
         """Yield the reply as `Token`s and end with exactly one `Finished`.
 
+        Messages that end with an `assistant` one have begun the reply: the stream goes on from
+        there and does not repeat it.
+
         A thrown `cancel` ends the stream with `Finished("cancelled")`, during prompt evaluation as
         well as between tokens, and leaves the engine usable. Closing the iterator does the same.
 

@@ -1,0 +1,354 @@
+"""One conversation, turn by turn: screen, recall, prompt, engine, shape, guard.
+
+The order is the promise. The message is screened before anything else sees it; at moderate risk
+and above the policy's fixed text answers and no model is asked; the model's words reach the person
+sentence by sentence after the guard has passed them; whatever fails is answered with fixed text
+and help lines. Nothing here writes to disk or logs what was said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tide_chat.chat.prompt import History, notes, opening
+from tide_chat.chat.recall import Recalled
+from tide_chat.chat.shape import Shaper
+from tide_chat.chat.stance import Language, language_of
+from tide_chat.chat.tiers import Tier, tier_of
+from tide_chat.engine.protocol import Engine
+from tide_chat.types import (
+    CancelToken,
+    Event,
+    Finished,
+    FinishReason,
+    GuardFinding,
+    HelpOffered,
+    Message,
+    Outcome,
+    Released,
+    Replied,
+    Reply,
+    Retracted,
+    Retrieved,
+    Risk,
+    Sampling,
+    Screened,
+    Screening,
+    TurnRecord,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from tide_chat.chat.companion import Companion
+
+__all__ = ["Conversation"]
+
+_TRIES = 2
+"""The model may try a withheld reply once more; then the policy's fixed text stands."""
+
+_LONGEST_MESSAGE = 6000
+"""Characters of a message that are laid before the model; all of it is screened."""
+
+
+@dataclass
+class _Turn:
+    """What is being gathered for the record of one turn."""
+
+    seed: int
+    started: float = field(default_factory=time.perf_counter)
+    screening: Screening = field(default_factory=lambda: Screening(Risk.NONE))
+    recalled: Recalled = field(default_factory=Recalled)
+    usage: Usage = field(default_factory=Usage)
+    timings: dict[str, float] = field(default_factory=dict)
+    guard: list[GuardFinding] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    finish: FinishReason | None = None
+    dropped: int = 0
+    help_lines: tuple[str, ...] = ()
+
+    def mark(self, stage: str) -> None:
+        """Note the time since the turn began, once a stage."""
+        self.timings.setdefault(stage, round((time.perf_counter() - self.started) * 1000, 3))
+
+
+@dataclass
+class _Attempt:
+    """One try of the model at a reply."""
+
+    shown: str = ""
+    blocked: bool = False
+
+
+class Conversation:
+    """A conversation in memory. Used by one thread at a time.
+
+    Made by `Companion.conversation`.
+    """
+
+    def __init__(
+        self,
+        companion: Companion,
+        *,
+        country: str | None = None,
+        language: Language = "en",
+        seed: int | None = None,
+        exclude_personas: Collection[str] = (),
+    ) -> None:
+        self._companion = companion
+        self._country = country
+        self._language = language
+        self._seed = secrets.randbits(31) if seed is None else seed
+        self._exclude = frozenset(exclude_personas)
+        self._history = History(companion.voice)
+        self._last_shown = ""
+        self._count = 0
+        self._tiers: set[Tier] = set()
+
+    def ask(self, text: str, cancel: CancelToken | None = None) -> Reply:
+        """Return the reply to a message, whole."""
+        for event in self.stream(text, cancel):
+            if isinstance(event, Replied):
+                return event.reply
+        raise AssertionError("a turn always ends with Replied")
+
+    def stream(self, text: str, cancel: CancelToken | None = None) -> Iterator[Event]:
+        """Yield the events of one turn; the last is always `Replied`.
+
+        Never raises for anything a message, a model or a file does: a failure is answered with the
+        policy's fixed text and named in the record.
+        """
+        turn = _Turn(seed=self._seed_of(self._count, 0))
+        language = language_of(text, self._language)
+        self._count += 1
+        try:
+            with _stage("screen"):
+                turn.screening = self._companion.screen.screen(text)
+        except _StageFailed as failure:
+            turn.failed.append(failure.stage)
+            yield from self._fall_back(turn, language)
+            return
+        turn.mark("screen")
+        yield Screened(turn.screening)
+        tier = tier_of(turn.screening)
+        if tier is not None and not (tier == "care" and "care" in self._tiers):
+            yield from self._fixed(turn, tier, text, language)
+            return
+        if not text.strip():
+            text_of = self._companion.responses.fallback("empty_message", language)
+            yield Released(text_of)
+            yield self._replied(turn, "fallback", text_of)
+            return
+        yield from self._model_turn(turn, text, language, cancel)
+
+    # --- the fixed answers -----------------------------------------------------------------
+
+    def _fixed(self, turn: _Turn, tier: Tier, text: str, language: Language) -> Iterator[Event]:
+        companion = self._companion
+        offered = companion.fixed.answer(
+            turn.screening, tier, self._country, language, again=tier in self._tiers
+        )
+        self._tiers.add(tier)
+        turn.help_lines = offered.help_lines
+        voice = companion.voice
+        stand_in = voice.after_crisis_es if language == "es" else voice.after_crisis
+        self._history.add(text[:_LONGEST_MESSAGE], stand_in)
+        turn.mark("first_words")
+        yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=True)
+        yield self._replied(turn, "crisis" if tier == "crisis" else "care", offered.text)
+
+    def _fall_back(self, turn: _Turn, language: Language) -> Iterator[Event]:
+        stage = turn.failed[-1]
+        offered = self._companion.fixed.fallback(stage, self._country, language)
+        turn.help_lines = offered.help_lines
+        turn.mark("first_words")
+        yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=True)
+        yield self._replied(turn, "fallback", offered.text)
+
+    # --- the model's answer ----------------------------------------------------------------
+
+    def _model_turn(
+        self, turn: _Turn, text: str, language: Language, cancel: CancelToken | None
+    ) -> Iterator[Event]:
+        companion = self._companion
+        if companion.recall is not None:
+            try:
+                with _stage("retrieve"):
+                    turn.recalled = companion.recall.bring_up(text, self._exclude)
+            except _StageFailed as failure:
+                # Without passages the turn goes on; the record says so.
+                turn.failed.append(failure.stage)
+            turn.mark("retrieve")
+            yield Retrieved(turn.recalled.passages)
+        stance, passages = turn.recalled.stance, turn.recalled.passages
+        laid_out = text[:_LONGEST_MESSAGE]
+        if companion.recall is not None:
+            quote = companion.quote_passages
+            laid_out = f"{notes(stance, passages, language, quote=quote)}\n{laid_out}"
+        begun = opening(
+            companion.voice, stance, language, turn=self._count, previous=self._last_shown
+        )
+        for number in range(_TRIES):
+            attempt = _Attempt()
+            try:
+                yield from self._attempt(turn, attempt, number, text, laid_out, begun, cancel)
+            except _StageFailed as failure:
+                turn.failed.append(failure.stage)
+                if attempt.shown:
+                    yield Retracted("", ())
+                yield from self._fall_back(turn, language)
+                return
+            if turn.finish == "cancelled":
+                yield from self._cancelled(turn, attempt, laid_out)
+                return
+            if attempt.shown and not attempt.blocked:
+                self._remember(laid_out, attempt.shown)
+                yield self._replied(turn, "model" if number == 0 else "repaired", attempt.shown)
+                return
+            if attempt.shown:
+                yield Retracted("", tuple(turn.guard))
+        text_of = companion.responses.fallback("guard_replaced", language)
+        self._remember(laid_out, text_of)
+        yield Retracted(text_of, tuple(turn.guard))
+        yield self._replied(turn, "replaced", text_of)
+
+    def _attempt(
+        self,
+        turn: _Turn,
+        attempt: _Attempt,
+        number: int,
+        text: str,
+        laid_out: str,
+        begun: str,
+        cancel: CancelToken | None,
+    ) -> Iterator[Event]:
+        companion = self._companion
+        engine = companion.engine
+        if engine is None:
+            raise _StageFailed("engine")
+        sampling = companion.sampling_for(self._seed_of(self._count - 1, number))
+        with _stage("engine"):
+            if not companion.wait(cancel):
+                turn.finish = "cancelled"
+                return
+            draft = self._history.draft(
+                laid_out,
+                begun,
+                room=engine.context_tokens - sampling.max_tokens,
+                count=engine.count_tokens,
+            )
+        turn.dropped = draft.dropped
+        with _stage("guard"):
+            watch = companion.guard.watch(text)
+        shaper = Shaper(text)
+        enough = CancelToken()
+        for piece in self._pieces(turn, engine, draft.messages, sampling, begun, enough, cancel):
+            with _stage("guard"):
+                shown = watch.feed(shaper.feed(piece))
+            if shown:
+                attempt.shown += shown
+                turn.mark("first_words")
+                yield Released(shown)
+            if watch.blocked or shaper.done:
+                enough.cancel()
+        if turn.finish != "cancelled":
+            with _stage("guard"):
+                rest = watch.feed(shaper.finish()) + watch.finish()
+            if rest:
+                attempt.shown += rest
+                turn.mark("first_words")
+                yield Released(rest)
+        attempt.blocked = watch.blocked
+        turn.guard.extend(watch.findings)
+
+    def _pieces(
+        self,
+        turn: _Turn,
+        engine: Engine,
+        messages: tuple[Message, ...],
+        sampling: Sampling,
+        begun: str,
+        enough: CancelToken,
+        cancel: CancelToken | None,
+    ) -> Iterator[str]:
+        """Yield the reply's text; note what it cost and how it ended."""
+        yield begun
+        with (cancel or CancelToken()).calling(enough.cancel):
+            with _stage("engine"):
+                events = engine.stream(messages, sampling, enough)
+            while True:
+                with _stage("engine"):
+                    event = next(events, None)
+                if event is None:
+                    return
+                if isinstance(event, Finished):
+                    stopped = cancel is not None and cancel.cancelled
+                    turn.usage = event.usage
+                    broken_off = event.reason == "cancelled" and not stopped
+                    turn.finish = "stop" if broken_off else event.reason
+                else:
+                    turn.mark("first_token")
+                    yield event.text
+
+    def _cancelled(self, turn: _Turn, attempt: _Attempt, laid_out: str) -> Iterator[Event]:
+        if attempt.shown:
+            self._remember(laid_out, attempt.shown)
+        yield self._replied(turn, "cancelled", attempt.shown)
+
+    # --- the end of a turn -----------------------------------------------------------------
+
+    def _remember(self, laid_out: str, shown: str) -> None:
+        self._history.add(laid_out, shown)
+        self._last_shown = shown
+
+    def _replied(self, turn: _Turn, outcome: Outcome, text: str) -> Replied:
+        turn.mark("total")
+        asked = turn.usage.prompt_tokens > 0
+        stance = turn.recalled.stance
+        record = TurnRecord(
+            outcome=outcome,
+            screening=turn.screening,
+            passages=tuple((p.id, round(p.score, 4)) for p in turn.recalled.passages),
+            stance=stance.id if stance else None,
+            usage=turn.usage,
+            timings=turn.timings,
+            guard=tuple(turn.guard),
+            failed=tuple(turn.failed),
+            finish=turn.finish,
+            seed=turn.seed if asked else None,
+            trimmed_turns=turn.dropped,
+            help_lines=turn.help_lines,
+            versions=self._companion.versions,
+        )
+        return Replied(Reply(text, outcome, turn.screening.risk, record))
+
+    def _seed_of(self, turn: int, attempt: int) -> int:
+        raw = hashlib.sha256(f"{self._seed}:{turn}:{attempt}".encode()).digest()
+        return int.from_bytes(raw[:4], "big") & 0x7FFFFFFF
+
+
+class _StageFailed(Exception):
+    """A named part of the turn failed."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[None]:
+    """Turn whatever a part of the turn raises into `_StageFailed`: the edge of the turn.
+
+    The cause is not chained: its traceback could hold what the person typed.
+    """
+    try:
+        yield
+    except _StageFailed:
+        raise
+    except Exception:
+        raise _StageFailed(name) from None
