@@ -98,6 +98,9 @@ class PendingEngine:
                     pass
         except TideError as error:
             self._failure = str(error)
+        except Exception as error:
+            # The edge of the thread: whoever waits is told; a traceback would tear the screen.
+            self._failure = f"The model could not be loaded ({type(error).__name__})."
         finally:
             self._done.set()
 

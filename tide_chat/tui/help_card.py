@@ -64,8 +64,7 @@ class HelpCard(Vertical):
         background: $surface;
     }
     HelpCard Static { height: auto; }
-    HelpCard Static:last-child { margin: 1 0 0 0; }
-    HelpCard Static:only-child { margin: 0; }
+    HelpCard .second { margin: 1 0 0 0; }
     """
 
     def __init__(self, text: str, lines: tuple[HelpLine, ...], *, urgent: bool) -> None:
@@ -80,4 +79,6 @@ class HelpCard(Vertical):
         rows = Static(Content("\n").join(_row(line) for line in self.lines), markup=False)
         text = Static(self.words, markup=False)
         shown = [part for part, has in ((rows, self.lines), (text, self.words)) if has]
-        yield from shown if self._urgent else reversed(shown)
+        for place, part in enumerate(shown if self._urgent else reversed(shown)):
+            part.set_class(place > 0, "second")
+            yield part
