@@ -22,9 +22,8 @@ from tide_chat.types import CancelToken
 Make = Callable[..., TideApp]
 
 
-@pytest.mark.parametrize("way", ["handler", "panic"])
 async def test_a_crash_prints_help_lines_and_not_what_was_typed(
-    make: Make, monkeypatch: pytest.MonkeyPatch, way: str
+    make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(self: object, event: Composer.Sent) -> None:
         typed = event.text
@@ -33,21 +32,27 @@ async def test_a_crash_prints_help_lines_and_not_what_was_typed(
     monkeypatch.setattr("tide_chat.tui.chat_screen.ChatScreen.on_composer_sent", broken)
     app = make(Factory())
     app.error_console = Console(file=io.StringIO(), width=100)
-    try:
+    with pytest.raises(RuntimeError):
         async with running(app) as pilot:
             app._chat.query_one(Composer).insert("my secret sentence")
-            if way == "panic":
-                app.panic("Traceback with my secret sentence")
-            else:
-                await pilot.press("enter")
+            await pilot.press("enter")
             await pilot.pause()
-    except RuntimeError:
-        assert way == "handler"
     printed = app.error_console.file.getvalue()
     assert words.CRASHED in printed
     assert "988" in printed
     assert "secret" not in printed and "Traceback" not in printed
-    assert app.return_code != 0 or way == "panic"
+    assert app.return_code == 1
+
+
+def test_a_panic_of_the_library_is_a_crash_like_any_other(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make(Factory())
+    monkeypatch.setattr(app, "_close_messages_no_wait", lambda: None)
+    app.panic("Traceback with a secret sentence")
+    assert [str(part) for part in app._exit_renderables] == [
+        "\n".join((words.CRASHED, *app.desk.fixed.described()))
+    ]
 
 
 def test_the_hooks_of_textual_that_we_replace_are_still_there() -> None:
@@ -92,6 +97,20 @@ def test_a_companion_that_cannot_open_says_so_in_one_sentence() -> None:
         opening.wait(CancelToken())
     assert opening.progress.stage == "failed"
     assert "typed words" not in opening.progress.sentence
+    assert opening.close()
+
+
+def test_a_fault_around_the_model_leaves_the_crisis_texts() -> None:
+    partner = Factory().partner
+
+    def half_broken(*, without_model_ok: bool) -> object:
+        if not without_model_ok:
+            raise ImportError("with typed words")
+        return partner
+
+    opening = Opening(half_broken)
+    opening.start()
+    assert opening.wait(CancelToken()) is partner
     assert opening.close()
 
 

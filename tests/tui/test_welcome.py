@@ -57,7 +57,7 @@ def test_another_version_of_the_text_is_asked_for_again(home: Path) -> None:
 
 
 async def test_the_country_can_be_chosen(make: Make) -> None:
-    app = make(Factory(), first_run=True, country=None)
+    app = make(Factory(), first_run=True, country="ZZ")
     async with running(app) as pilot:
         select = app.screen.query_one("Select")
         assert select.value == "ZZ"

@@ -238,9 +238,10 @@ def _model_file(
 def _open_recall(paths: Paths) -> Recall:
     """Return passages and stances on the shipped references."""
     from tide_chat.chat.stance import Stances
-    from tide_chat.retrieval.opening import open_recall_parts
+    from tide_chat.retrieval.opening import open_encoder, open_references
 
-    encoder, index = open_recall_parts(paths)
+    encoder = open_encoder(paths)
+    index = open_references(paths, encoder)
     stances = Stances.shipped(encoder)
     versions = {
         "encoder": encoder.name,

@@ -10,7 +10,6 @@ from functools import partial
 
 import click
 
-from tide_chat.errors import UserError
 from tide_chat.paths import Paths
 from tide_chat.settings import Settings
 from tide_chat.tui.seam import OpensPartner, Partner
@@ -63,20 +62,11 @@ def _open(
     """Open the companion; imported here because it runs behind the first paint."""
     from tide_chat.chat.companion import Companion
 
-    try:
-        return Companion.open(
-            model,
-            settings=settings,
-            paths=paths,
-            small=small,
-            background=True,
-            without_model_ok=without_model_ok,
-        )
-    except UserError:
-        if not without_model_ok:
-            raise
-        # Whatever is wrong with the model or its settings, a crisis message gets its answer.
+    if without_model_ok:
+        # Nothing of the shelf is asked again: whatever is wrong there, a crisis message gets its
+        # answer and every other one the fixed text.
         return Companion()
+    return Companion.open(model, settings=settings, paths=paths, small=small, background=True)
 
 
 def _settings(country: str | None, no_retrieval: bool) -> Settings:

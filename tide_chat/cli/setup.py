@@ -22,7 +22,8 @@ def command(small: bool, model: str | None, encoder_only: bool) -> int:
     from tide_chat.encoder.onnx import GRAPH
     from tide_chat.paths import Paths
     from tide_chat.shelf.choose import default_model
-    from tide_chat.shelf.shelf import ENCODER, Shelf
+    from tide_chat.shelf.manifests import ENCODER
+    from tide_chat.shelf.shelf import Shelf
 
     paths = Paths.default()
     shelf = Shelf(paths)
@@ -36,7 +37,7 @@ def command(small: bool, model: str | None, encoder_only: bool) -> int:
 
         click.echo("Preparing the sentence encoder; this takes about half a minute.", err=True)
         export_onnx(folder)
-    from tide_chat.retrieval.opening import open_recall_parts
+    from tide_chat.retrieval.opening import open_encoder, open_references
 
-    open_recall_parts(paths)
+    open_references(paths, open_encoder(paths))
     return 0

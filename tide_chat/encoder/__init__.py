@@ -1,0 +1,1 @@
+"""Sentence vectors: onnxruntime at chat time, sentence-transformers at set-up."""

@@ -1,0 +1,1 @@
+"""Finds reference exchanges that resemble a message; the only place that imports faiss."""

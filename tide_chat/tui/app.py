@@ -27,6 +27,7 @@ from tide_chat.tui.fixed import load_fixed
 from tide_chat.tui.help_screen import HelpScreen
 from tide_chat.tui.seam import OpensPartner
 from tide_chat.tui.theme import DARK, LIGHT
+from tide_chat.tui.transcript import Transcript
 from tide_chat.tui.welcome import WelcomeScreen
 
 __all__ = ["TideApp", "make_app", "run_app"]
@@ -98,7 +99,7 @@ class TideApp(App[None]):
             # Off the loop: a slow disk must not hold up the first words.
             await asyncio.to_thread(self._note_consent, country)
         except OSError:
-            self.notify(words.NOT_NOTED, markup=False)
+            await self._chat.query_one(Transcript).add_note(words.NOT_NOTED)
 
     def _note_consent(self, country: str | None) -> None:
         consent.record_consent(self._paths, self.desk.fixed.version, self._today())

@@ -16,8 +16,7 @@ __all__ = ["Composer"]
 
 # Textual 8.2.8 (private; pinned by a test) reads Escape-Return, which is what Alt+Enter sends in
 # most terminals, as a circumflex and Enter: the message would be sent with a stray character.
-# The two long forms are Shift+Enter and Alt+Enter in xterm's and tmux's own key protocol.
-_NEW_LINE = ("\x1b\r", "\x1b\n", "\x1b[27;2;13~", "\x1b[27;3;13~")
+_NEW_LINE = ("\x1b\r", "\x1b\n")
 cast(dict[str, Any], _ansi_sequences.ANSI_SEQUENCES_KEYS).update(
     dict.fromkeys(_NEW_LINE, (Keys.ControlJ,))
 )

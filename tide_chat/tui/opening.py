@@ -114,4 +114,7 @@ class Opening:
             return self._factory(without_model_ok=False)
         except UserError as missing:
             self._missing = str(missing)
-            return self._factory(without_model_ok=True)
+        except Exception as unforeseen:
+            # A fault around the model must not take the crisis texts with it.
+            self._missing = f"The model could not be opened ({type(unforeseen).__name__})."
+        return self._factory(without_model_ok=True)

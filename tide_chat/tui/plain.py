@@ -162,7 +162,8 @@ class _LineMode:
         try:
             with _ctrl_c_throws(cancel):
                 for event in self._desk.runner.iterate(partial(self._events, text), cancel):
-                    self._tell(event)
+                    if isinstance(event, Screened):
+                        self._tell(event)
                     shown.event(event)
         except TideError:
             shown.end()
@@ -179,14 +180,18 @@ class _LineMode:
             yield from talk.stream(text, cancel)
 
     def _tell(self, event: Event | None = None) -> None:
-        """Say once what is missing; and, to a person who waits, that the model is loading."""
+        """Say once what is missing and, to a person who waits, that the model is loading.
+
+        Never between a message in danger and its answer.
+        """
+        if isinstance(event, Screened) and event.screening.risk >= Risk.HIGH:
+            return
         progress = self._desk.opening.progress
-        calm = isinstance(event, Screened) and event.screening.risk < Risk.HIGH
-        if calm and self._interactive and progress.stage == "loading":
-            self.say(f"Note: {words.STILL_LOADING}")
         if progress.sentence and not self._told:
             self._told = True
             self.say(f"Note: {progress.sentence}")
+        elif event is not None and self._interactive and progress.stage == "loading":
+            self.say(f"Note: {words.STILL_LOADING}")
 
     # --- in and out -------------------------------------------------------------------------------
 
