@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from tide_chat.safety.clauses import Clause, Clauses, Folded, fold
@@ -65,8 +65,7 @@ class Guard:
     def check(self, text: str, user: str = "") -> GuardVerdict:
         """Judge a whole reply, given the message it answers."""
         reading = _Reading(self._book, user)
-        clauses = Clauses()
-        for clause in (*_until(clauses.feed(text), self._book.limits.characters), clauses.finish()):
+        for clause in _clauses_of(text, self._book.limits.characters):
             reading.add(clause)
         rules = reading.possible_rules()
         findings: list[GuardFinding] = []
@@ -199,14 +198,16 @@ class _Reading:
         sentence = self._sentences[bisect_right(self._sentences, start) - 1]
         if rule.unless is not None and rule.unless.search(text, sentence, end):
             return True
+        if rule.unless_before is not None and rule.unless_before.search(text, sentence, start):
+            return True
         if rule.permits_user(match, self._user):
             return True
         if rule.rule.act in _NEVER_QUOTED or not rule.rule.reported:
             return False
-        return (
-            self._book.reported.search(text, sentence, start) is not None
-            or (match.group() in self._user and _in_quotes(text, sentence, start))
-        )  # fmt: skip
+        if self._book.reported.search(text, sentence, start):
+            return True
+        quoted = _in_quotes(text, sentence, start) or text[match.end() : match.end() + 1] == ":"
+        return quoted and match.group() in self._user
 
 
 def _in_quotes(text: str, sentence: int, start: int) -> bool:
@@ -214,14 +215,16 @@ def _in_quotes(text: str, sentence: int, start: int) -> bool:
     return bool(opened) and _CLOSING_QUOTE.search(text, opened[-1] + 1, start) is None
 
 
-def _until(clauses: Iterable[Clause], characters: int) -> Iterable[Clause]:
-    """Pass clauses on, up to and including the one that exceeds a number of characters."""
+def _clauses_of(text: str, characters: int) -> Iterator[Clause]:
+    """Yield the clauses of a whole reply, up to the one that makes it too long to be shown."""
+    clauses = Clauses()
     read = 0
-    for clause in clauses:
+    for clause in clauses.feed(text):
         yield clause
         read += len(clause.text)
         if read > characters or clause.torn:
             return
+    yield clauses.finish()
 
 
 @cache

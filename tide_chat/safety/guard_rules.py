@@ -49,6 +49,8 @@ class GuardRule(_Strict):
     """Matched on the text with its line breaks, and not only at word edges."""
     unless: str | None = None
     """Permits the wording when found in the same sentence, up to the end of the clause."""
+    unless_before: str | None = None
+    """Permits the wording when found right before it, in the same sentence."""
     unless_user: str | None = None
     """Permits the wording when found in the user's message; `{said}` is what the group caught."""
     reported: bool = True
@@ -92,6 +94,7 @@ class CompiledRule:
     rule: GuardRule
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
+    unless_before: re.Pattern[str] | None
     needs: tuple[str, ...]
     """A match contains one of these; empty when the rule must always be tried."""
     local: bool
@@ -170,6 +173,11 @@ def _compile(rule: GuardRule, words: dict[str, str]) -> CompiledRule:
         rule=rule,
         pattern=re.compile(body if rule.layout else rf"(?<!\w)(?:{body})(?!\w)"),
         unless=None if rule.unless is None else re.compile(_expand(rule.unless, words)),
+        unless_before=(
+            None
+            if rule.unless_before is None
+            else re.compile(rf"(?:{_expand(rule.unless_before, words)})$")
+        ),
         needs=() if rule.layout or not all(needs) else tuple(dict.fromkeys(needs)),
         local=not rule.layout and not re.search(r"\(\?[=!>]|\$|\\Z|[*+?}]\+", body),
     )

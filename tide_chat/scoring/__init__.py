@@ -1,0 +1,1 @@
+"""Offline scoring: runs that survive anything, and reports that need no model."""

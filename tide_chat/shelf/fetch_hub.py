@@ -52,7 +52,7 @@ def fetch_from_hub(hub: Hub, wanted: WantedFile, staging: Path, progress: Progre
             progress(int(self.n), int(self.total) if self.total else wanted.bytes)
             return shown
 
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         # Asked once by hand: the client itself would try an absent network six times.
         url = hf_hub_url(hub.repository, wanted.name, revision=hub.revision)

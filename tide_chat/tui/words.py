@@ -24,7 +24,7 @@ __all__ = [
 
 PLACEHOLDER = "Write here. Enter sends, Ctrl+J begins a new line."
 REMINDER = "This is software, not a person. Nothing here is saved or sent."
-BUSY = "One reply at a time: your text is kept here. Esc stops the reply."
+BUSY = "Still writing: your text is kept. Esc stops the reply."
 STOPPED = "Stopped here."
 WITHDRAWN = "(The words above are taken back.)"
 TURN_FAILED = (
