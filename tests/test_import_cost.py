@@ -35,7 +35,8 @@ def test_importing_the_package_loads_nothing_heavy(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["help-lines"], ["help-lines", "--json"], ["models", "list"], ["screen", os.devnull]]
+    "command",
+    [["help-lines"], ["help-lines", "--json"], ["models", "list"], ["screen", os.devnull]],
 )
 def test_light_commands_load_nothing_heavy(command: list[str], home: Path) -> None:
     code = (

@@ -121,7 +121,9 @@ def test_old_turns_are_dropped_whole_and_in_bulk() -> None:
     engine = ScriptedEngine(default=GOOD, context_tokens=900)
     companion = Companion(engine, screen=FakeScreen(), guard=FakeGuard())  # type: ignore[arg-type]
     conversation = companion.conversation(seed=1)
-    dropped = [conversation.ask(f"message {n} " + "word " * 30).record.trimmed_turns for n in range(16)]
+    dropped = [
+        conversation.ask(f"message {n} " + "word " * 30).record.trimmed_turns for n in range(16)
+    ]
     assert dropped[-1] > 0
     changes = [b - a for a, b in zip(dropped, dropped[1:], strict=False) if b != a]
     assert all(change >= 2 for change in changes)
@@ -185,13 +187,18 @@ def test_a_very_long_message_is_screened_whole_and_laid_out_in_part() -> None:
 def test_excluded_personas_reach_the_recall() -> None:
     recall = FakeRecall()
     companion = Companion(
-        ScriptedEngine(default=GOOD), screen=FakeScreen(), guard=FakeGuard(), recall=recall  # type: ignore[arg-type]
+        ScriptedEngine(default=GOOD),
+        screen=FakeScreen(),
+        guard=FakeGuard(),
+        recall=recall,  # type: ignore[arg-type]
     )
     companion.conversation(exclude_personas={"004"}).ask("hello there")
     assert recall.excluded == [frozenset({"004"})]
 
 
-@pytest.mark.parametrize("country", ["US", "GB", "IE", "CA", "AU", "NZ", "ES", "MX", "FR", "DE", None])
+@pytest.mark.parametrize(
+    "country", ["US", "GB", "IE", "CA", "AU", "NZ", "ES", "MX", "FR", "DE", None]
+)
 def test_crisis_text_names_the_lines_of_the_country(country: str | None) -> None:
     companion = Companion(None, screen=FakeScreen(), guard=FakeGuard())  # type: ignore[arg-type]
     reply = companion.conversation(country=country).ask("IMMINENT")

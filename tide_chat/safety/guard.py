@@ -207,7 +207,7 @@ class _Reading:
         if self._book.reported.search(text, sentence, start):
             return True
         quoted = _in_quotes(text, sentence, start) or text[match.end() : match.end() + 1] == ":"
-        return quoted and match.group() in self._user
+        return quoted and (rule.rule.quotes or match.group() in self._user)
 
 
 def _in_quotes(text: str, sentence: int, start: int) -> bool:

@@ -52,9 +52,12 @@ class GuardRule(_Strict):
     unless_before: str | None = None
     """Permits the wording when found right before it, in the same sentence."""
     unless_user: str | None = None
-    """Permits the wording when found in the user's message; `{said}` is what the group caught."""
+    """Permits the wording when found in the user's message; `{said}` stands for what
+    the match's named group caught (`said`, `said2`, ...), and permits nothing when none did."""
     reported: bool = True
     """Whether the wording is permitted when the reply reports it as somebody's words."""
+    quotes: bool = False
+    """Whether the wording is permitted inside any quotation marks, not only the user's words."""
     reason: str
     source: str
     positive: tuple[Example, ...] = Field(min_length=3)
@@ -110,7 +113,9 @@ class CompiledRule:
             return False
         pattern = self.rule.unless_user
         if "{said}" in pattern:
-            said = match.groupdict().get("said") or ""
+            said = next((value for value in match.groupdict().values() if value), None)
+            if said is None:
+                return False
             pattern = pattern.replace("{said}", re.escape(said))
         return re.search(pattern, user) is not None
 

@@ -18,6 +18,9 @@ _ENOUGH = 6 * 1024**3
 """Bytes of free memory from which the larger default is taken: its weights, its cache, the encoder
 and room for the rest of the desktop."""
 
+_SMALLEST = 0.5
+"""Billions of parameters below which a model is for smoke tests and never chosen for a person."""
+
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -48,7 +51,11 @@ def usable_model(shelf: Shelf, settings: Settings, *, small: bool = False) -> st
     if settings.model is not None and not small:
         return settings.model
     first = default_model(small=small)
-    others = [m.id for m in manifests().values() if m.kind == "model" and m.tried]
+    others = [
+        m.id
+        for m in manifests().values()
+        if m.kind == "model" and m.tried and m.parameters_billion >= _SMALLEST
+    ]
     for name in [first, *reversed(others)]:
         if shelf.has(name):
             return name
