@@ -101,9 +101,7 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path, name: str) -> N
     assert isinstance(result.exception, BadInput)
 
 
-def test_exit_codes_through_the_program(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_exit_codes_through_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["guard", str(tmp_path / "missing.jsonl")])
     assert left.value.code == 2

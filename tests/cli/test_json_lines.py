@@ -27,13 +27,21 @@ def read(data: bytes) -> tuple[list[tuple[int, dict[str, Any]]], list[tuple[int,
     [
         pytest.param(b"", [], id="empty"),
         pytest.param(b'{"id": 1}\n{"id": 2}\n', [(1, {"id": 1}), (2, {"id": 2})], id="plain"),
-        pytest.param(b'{"id": 1}\n{"id": 2}', [(1, {"id": 1}), (2, {"id": 2})], id="no last newline"),
-        pytest.param(b'\xef\xbb\xbf{"id": 1}\r\n{"id": 2}\r\n', [(1, {"id": 1}), (2, {"id": 2})], id="bom crlf"),
-        pytest.param(b'\n  \n\xef\xbb\xbf\n{"id": 4}\n\n', [(4, {"id": 4})], id="blank lines count"),
+        pytest.param(
+            b'{"id": 1}\n{"id": 2}', [(1, {"id": 1}), (2, {"id": 2})], id="no last newline"
+        ),
+        pytest.param(
+            b'\xef\xbb\xbf{"id": 1}\r\n{"id": 2}\r\n',
+            [(1, {"id": 1}), (2, {"id": 2})],
+            id="bom crlf",
+        ),
+        pytest.param(
+            b'\n  \n\xef\xbb\xbf\n{"id": 4}\n\n', [(4, {"id": 4})], id="blank lines count"
+        ),
         pytest.param(b'{"t": "a\xffb"}\n', [(1, {"t": "a\ufffdb"})], id="invalid utf-8"),
         pytest.param('{"t": "a\u2028b"}\n'.encode(), [(1, {"t": "a\u2028b"})], id="line separator"),
     ],
-)  # fmt: skip
+)
 def test_reads_what_people_have(data: bytes, expected: list[tuple[int, dict[str, Any]]]) -> None:
     assert read(data) == (expected, [])
 

@@ -43,13 +43,6 @@ def test_a_rules_negative_examples_pass_all_rules(rule: CompiledRule, case: Exam
     assert GUARD.check(case.text, case.user).findings == ()
 
 
-@pytest.mark.parametrize(("rule", "case"), _POSITIVE, ids=_name)
-def test_the_prefilter_never_hides_a_match(rule: CompiledRule, case: Example) -> None:
-    from tide_chat.safety.clauses import fold
-
-    assert rule.worth_trying(fold(case.text))
-
-
 def test_every_act_has_a_rule() -> None:
     assert {rule.rule.act for rule in GUARD.rules} == set(get_args(GuardAct))
     assert all(rule.rule.id.split(".")[1] == rule.rule.act for rule in GUARD.rules)
@@ -64,7 +57,7 @@ def test_patterns_are_written_for_folded_text() -> None:
 
 
 # Reached on 2026-11-23; the sets and what the figures mean are in safety/guard/README.md.
-_FLOORS = {"first": (77, 0), "second": (60, 0), "third": (THIRD_STOPPED, THIRD_BLOCKED)}
+_FLOORS = {"first": (77, 0), "second": (60, 0), "third": (40, 0), "fourth": (41, 0)}
 
 
 @pytest.mark.parametrize("chosen", sorted(_FLOORS))
@@ -131,7 +124,8 @@ negative = ["y", "y", "y"]
 
 
 def _folder(tmp_path: Path, rules: str) -> Path:
-    (tmp_path / "words.toml").write_text((Path(str(shipped("safety"))) / "guard/words.toml").read_text("utf-8"), "utf-8")  # fmt: skip # noqa: E501
+    words = (shipped("safety") / "guard" / "words.toml").read_text(encoding="utf-8")
+    (tmp_path / "words.toml").write_text(words, "utf-8")
     (tmp_path / "rules.toml").write_text(rules, "utf-8")
     return tmp_path
 

@@ -50,7 +50,7 @@ class Companion:
         help_lines: HelpLines | None = None,
         voice: Voice | None = None,
         sampling: Sampling | None = None,
-        quote_passages: bool = False,
+        quote_passages: bool = True,
     ) -> None:
         """Put a companion together; every safety part left out is the shipped one.
 

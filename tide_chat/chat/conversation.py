@@ -191,7 +191,11 @@ class Conversation:
             quote = companion.quote_passages
             laid_out = f"{notes(stance, passages, language, quote=quote)}\n{laid_out}"
         begun = opening(
-            companion.voice, stance, language, turn=self._count, previous=self._last_shown
+            companion.voice,
+            stance,
+            language,
+            turn=self._seed + self._count,
+            previous=self._last_shown,
         )
         for number in range(_TRIES):
             attempt = _Attempt()

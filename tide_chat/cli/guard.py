@@ -18,7 +18,10 @@ from tide_chat.safety.guard import Guard
 __all__ = ["command"]
 
 
-@click.command("guard")
+@click.command(
+    "guard",
+    epilog="""Example: echo '{"id": 1, "text": "You are safe now."}' | tide-chat guard""",
+)
 @click.argument("file", default="-")
 def command(file: str) -> int:
     """Judge candidate replies with the output policy.
@@ -26,10 +29,6 @@ def command(file: str) -> int:
     FILE (or - for standard input) holds JSON lines {"id", "text"}, with the message the reply
     answers as an optional "user". Prints {"id", "allowed", "findings"} for each, in order. A
     withheld reply is an answer, not a failure; lines that cannot be read are, and exit with 1.
-
-    \b
-    Example:
-      echo '{"id": 1, "text": "You are safe now."}' | tide-chat guard
     """
     bad_lines = 0
 
@@ -45,7 +44,7 @@ def command(file: str) -> int:
             if user is None:
                 user = ""
             if "id" not in row or not isinstance(text, str) or not isinstance(user, str):
-                report(number, 'needs an "id", and "text" (and "user", if there is one) as a string')
+                report(number, 'needs an "id", a string "text" and, if any, a string "user"')
                 continue
             _print(_judged(guard, row["id"], text, user))
     return 1 if bad_lines else 0
@@ -71,7 +70,7 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        stream = Path(file).open("rb")
+        stream = Path(file).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise BadInput(f"{file!r} cannot be read: {error.strerror or 'not a file'}.") from error
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Reads JSON lines as people really have them: a byte order mark, CRLF, a broken byte, a blank line.
+"""Reads JSON lines as people have them: byte order mark, CRLF, broken bytes, blank lines.
 
 One line is one object. A line that is not one is reported by its number and skipped; what stood in
 it is never part of the report, because reports end up in terminals and logs.

@@ -151,9 +151,7 @@ class _Reading:
         """Return the rules that may find something in the draft as it stands now."""
         text = self._draft.text
         return tuple(
-            rule
-            for rule in self._book.rules
-            if not rule.local or (rule.worth_trying(text) and rule.pattern.search(text))
+            rule for rule in self._book.rules if not rule.local or rule.pattern.search(text)
         )
 
     def too_long(self, index: int) -> bool:
@@ -170,11 +168,8 @@ class _Reading:
         begin = self._ends[index - 1] if index else 0
         end = self._ends[index]
         first = max(0, begin - _LOOK_BACK)
-        window = self._draft.text[first:end]
         found: set[GuardFinding] = set()
         for rule in rules:
-            if not rule.worth_trying(window):
-                continue
             text = self._draft.lined if rule.rule.layout else self._draft.text
             for match in rule.pattern.finditer(text, first, end):
                 if match.end() > begin and not self._permitted(rule, match, end):

@@ -23,7 +23,6 @@ __all__ = ["CompiledRule", "GuardRule", "Limits", "RuleBook", "read_rules"]
 
 _ACTS: tuple[str, ...] = get_args(GuardAct)
 _LIST_NAME = re.compile(r"\{([a-z_]+)\}")
-_SHORTEST_NEED = 3
 
 
 class _Strict(BaseModel):
@@ -98,14 +97,8 @@ class CompiledRule:
     pattern: re.Pattern[str]
     unless: re.Pattern[str] | None
     unless_before: re.Pattern[str] | None
-    needs: tuple[str, ...]
-    """A match contains one of these; empty when the rule must always be tried."""
     local: bool
     """Whether a match within a prefix is still one within the whole: no look-ahead, no layout."""
-
-    def worth_trying(self, text: str) -> bool:
-        """Whether a match in a text is possible at all."""
-        return not self.needs or any(need in text for need in self.needs)
 
     def permits_user(self, match: re.Match[str], user: str) -> bool:
         """Whether the user's own message permits what was matched."""
@@ -173,7 +166,6 @@ def _compile(rule: GuardRule, words: dict[str, str]) -> CompiledRule:
         rule = rule.model_copy(update={"unless_user": _expand(rule.unless_user, words, "said")})
         re.compile((rule.unless_user or "").replace("{said}", "said"))
     body = "|".join(_expand(pattern, words) for pattern in rule.patterns)
-    needs = tuple(_need(pattern) for pattern in rule.patterns)
     return CompiledRule(
         rule=rule,
         pattern=re.compile(body if rule.layout else rf"(?<!\w)(?:{body})(?!\w)"),
@@ -183,7 +175,6 @@ def _compile(rule: GuardRule, words: dict[str, str]) -> CompiledRule:
             if rule.unless_before is None
             else re.compile(rf"(?:{_expand(rule.unless_before, words)})$")
         ),
-        needs=() if rule.layout or not all(needs) else tuple(dict.fromkeys(needs)),
         local=not rule.layout and not re.search(r"\(\?[=!>]|\$|\\Z|[*+?}]\+", body),
     )
 
@@ -198,29 +189,3 @@ def _expand(pattern: str, words: dict[str, str], *kept: str) -> str:
             pattern,
         )
     return pattern
-
-
-def _need(pattern: str) -> str:
-    """Return the longest literal that every match of a pattern contains, or nothing.
-
-    Only what stands outside all groups counts, so the answer may be shorter than it could be but
-    is never wrong: a cheap `in` then spares most rules on most replies.
-    """
-    runs: list[str] = [""]
-    depth = 0
-    tokens = re.findall(r"\\.|\[\^?\]?[^\]]*\]|\{[^}]*\}|.", pattern)
-    for at, token in enumerate(tokens):
-        if token == "(":
-            depth += 1
-        elif token == ")":
-            depth -= 1
-        following = tokens[at + 1] if at + 1 < len(tokens) else ""
-        optional = following in {"?", "*"} or following.startswith("{")
-        if depth == 0 and token == "|":
-            return ""
-        if depth == 0 and (token.isalnum() or token in {" ", "'"}) and not optional:
-            runs[-1] += token
-        else:
-            runs.append("")
-    longest = max(runs, key=len)
-    return longest if len(longest) >= _SHORTEST_NEED else ""
