@@ -11,8 +11,7 @@ from tide_chat.paths import Paths
 from tide_chat.settings import Settings, guess_country, write_setting
 
 
-def test_defaults_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("locale.getlocale", lambda: (None, None))
+def test_defaults_without_a_file() -> None:
     settings = Settings.load()
     assert settings.model is None and settings.country is None
     assert settings.with_country() is None
@@ -52,6 +51,5 @@ def test_a_bad_file_gets_one_sentence_that_names_the_setting(
 def test_the_country_is_guessed_from_the_locale_alone(
     monkeypatch: pytest.MonkeyPatch, lang: str, country: str | None
 ) -> None:
-    monkeypatch.setattr("locale.getlocale", lambda: (None, None))
     monkeypatch.setenv("LANG", lang)
     assert guess_country() == country

@@ -8,6 +8,7 @@ from __future__ import annotations
 import locale
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -92,10 +93,9 @@ _REGION = re.compile(r"^[a-z]{2,3}[_-]([A-Za-z]{2})\b")
 def guess_country() -> str | None:
     """Return the region of the system's locale, or none; never asks a network or a position."""
     names = [os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
-    try:
+    if sys.platform == "win32":
+        # Elsewhere Python reads C.UTF-8 as American English, which would show American numbers.
         names.append(locale.getlocale()[0])
-    except ValueError:
-        names.append(None)
     for name in names:
         if name and (match := _REGION.match(name)):
             return match.group(1).upper()

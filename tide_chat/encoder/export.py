@@ -130,6 +130,8 @@ def _compare(original: Any, fresh: Path) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's notices off the terminal; none of them is for the person waiting."""
+    import torch
+
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -141,10 +143,10 @@ def _quiet() -> Iterator[None]:
         ):
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             warnings.filterwarnings("ignore", category=FutureWarning)
-            # torch's TracerWarning and its note on index operators; `_compare` and the tests
-            # check what they warn of.
+            # The tracer's warnings and a note on index operators; `_compare` and the tests check
+            # what they warn of.
+            warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
             warnings.filterwarnings("ignore", category=UserWarning)
-            warnings.filterwarnings("ignore", category=RuntimeWarning)
             yield
     finally:
         logger.setLevel(level)

@@ -6,6 +6,7 @@ still has that size and time is taken as verified; any other is hashed again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -53,7 +54,9 @@ def is_gguf(file: Path) -> bool:
     return bool(magic == b"GGUF" and 1 <= version <= 3 and tensors > 0)
 
 
-def check_file(file: Path, wanted: WantedFile, mend: str, *, anew: bool = False) -> None:
+def check_file(
+    file: Path, wanted: WantedFile, mend: str, *, anew: bool = False, called: Path | None = None
+) -> None:
     """Make sure a file is the wanted one.
 
     Args:
@@ -61,6 +64,7 @@ def check_file(file: Path, wanted: WantedFile, mend: str, *, anew: bool = False)
         wanted: What the manifest says of it.
         mend: The command that mends a wrong file, for the message.
         anew: Hash it even if a receipt says that was done.
+        called: The file the message is about, where `file` is a copy of it.
 
     Raises:
         ModelFileError: it is missing, truncated, altered or no GGUF file; one sentence with the
@@ -71,18 +75,19 @@ def check_file(file: Path, wanted: WantedFile, mend: str, *, anew: bool = False)
     status = file.stat()
     if not anew and _receipt(file) == (status.st_size, status.st_mtime_ns, wanted.sha256):
         return
+    called = called or file
     if file.suffix == ".gguf" and not is_gguf(file):
-        raise ModelFileError(f"{file} is not a GGUF model file; to fetch it again run: {mend}")
+        raise ModelFileError(f"{called} is not a GGUF model file; to fetch it again run: {mend}")
     if wanted.bytes is not None and status.st_size != wanted.bytes:
         state = "truncated" if status.st_size < wanted.bytes else "too long"
         raise ModelFileError(
-            f"{file} is {state}: it has {status.st_size} bytes and should have {wanted.bytes}; "
+            f"{called} is {state}: it has {status.st_size} bytes and should have {wanted.bytes}; "
             f"to fetch it again run: {mend}"
         )
     found = sha256_of(file)
     if found != wanted.sha256:
         raise ModelFileError(
-            f"{file} was altered: its sha256 begins with {found[:12]} and should begin with "
+            f"{called} was altered: its sha256 begins with {found[:12]} and should begin with "
             f"{wanted.sha256[:12]}; to fetch it again run: {mend}"
         )
     if status.st_size >= _WORTH_NOTING:
@@ -107,7 +112,9 @@ def _receipt(file: Path) -> tuple[int, int, str] | None:
 
 
 def _write_receipt(file: Path, status: os.stat_result, sha256: str) -> None:
-    _receipt_file(file).write_text(
-        f'bytes = {status.st_size}\nmtime_ns = {status.st_mtime_ns}\nsha256 = "{sha256}"\n',
-        encoding="utf-8",
-    )
+    # A shelf that several people share may be read-only: then it is hashed each time.
+    with contextlib.suppress(OSError):
+        _receipt_file(file).write_text(
+            f'bytes = {status.st_size}\nmtime_ns = {status.st_mtime_ns}\nsha256 = "{sha256}"\n',
+            encoding="utf-8",
+        )

@@ -39,7 +39,13 @@ def default_model(available: int | None = None, *, small: bool = False) -> str:
     """Return the default model for so many free bytes of memory, this machine's if left out."""
     if small:
         return SMALL
-    return DEFAULT if (available_memory() if available is None else available) >= _ENOUGH else SMALL
+    if available is None:
+        try:
+            available = available_memory()
+        except ImportError:
+            # psutil comes with the model runtime; without it nobody can say how much there is.
+            return SMALL
+    return DEFAULT if available >= _ENOUGH else SMALL
 
 
 def usable_model(shelf: Shelf, settings: Settings, *, small: bool = False) -> str:
