@@ -117,7 +117,7 @@ class Raising:
     def watch(self, user: str = "") -> None:
         raise self.error
 
-    def bring_up(self, text: str, exclude: object = ()) -> None:
+    def bring_up(self, text: str, exclude: object = (), before: str = "") -> None:
         raise self.error
 
 

@@ -25,6 +25,19 @@ def test_a_cue_finds_its_stance_and_nonsense_none(stances: Stances) -> None:
     found = stances.nearest("the nightmares are back, I wake up screaming")
     assert found is not None and found.id == "nightmare"
     assert stances.nearest("qwerty uiop asdf") is None
+    assert stances.nearest("qwerty uiop asdf zxcv?") is None
+
+
+def test_a_statement_near_nothing_is_heard_with_the_message_before_or_as_unheard(
+    stances: Stances,
+) -> None:
+    odd = "qwerty uiop asdf zxcv"
+    found = stances.nearest(odd)
+    assert found is not None and found.id == "unheard"
+    found = stances.nearest(odd, "the nightmares are back, I wake up screaming")
+    assert found is not None and found.id == "nightmare"
+    found = stances.nearest(odd, "what's the capital of Portugal")
+    assert found is not None and found.id == "unheard"
 
 
 def test_a_cue_in_one_sentence_of_a_long_message_is_found(stances: Stances) -> None:

@@ -22,6 +22,8 @@ def shape(draft: str, message: str = "", size: int = 3) -> str:
         ("My kid dropped a pan and I hit the floor.", "my kid dropped a pan and I hit it", True),
         ("You still smell the theatre.", "I still smell the theatre.", False),
         ("I'm a program on your computer.", "are you a person", False),
+        ("The fridge hums like the generator did.", "the fridge hums like the generator did", True),
+        ("The fridge hums, and you are back there.", "the fridge hums like it did", False),
         ('You wrote "I still smell the theatre" and stopped.', "I still smell the theatre", False),
         ("Nine years on Friday is close.", "It will be nine years on Friday, I know.", False),
         ("No puedo dormir desde entonces, y mi cama tiembla.", "mi cama tiembla siempre", True),

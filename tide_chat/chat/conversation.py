@@ -107,6 +107,7 @@ class Conversation:
         self._exclude = frozenset(exclude_personas)
         self._history = History(companion.voice)
         self._last_shown = ""
+        self._last_heard = ""
         self._count = 0
         self._tiers: set[Tier] = set()
 
@@ -179,12 +180,13 @@ class Conversation:
         if companion.recall is not None:
             try:
                 with _stage("retrieve"):
-                    turn.recalled = companion.recall.bring_up(text, self._exclude)
+                    turn.recalled = companion.recall.bring_up(text, self._exclude, self._last_heard)
             except _StageFailed as failure:
                 # Without passages the turn goes on; the record says so.
                 turn.failed.append(failure.stage)
             turn.mark("retrieve")
             yield Retrieved(turn.recalled.passages)
+        self._last_heard = text[:_LONGEST_MESSAGE]
         stance, passages = turn.recalled.stance, turn.recalled.passages
         laid_out = text[:_LONGEST_MESSAGE]
         if companion.recall is not None:

@@ -35,11 +35,13 @@ def _words(text: str) -> list[str]:
 
 
 def echoes(sentence: str, message: str) -> bool:
-    """Return whether a sentence says the person's words back in the first person."""
+    """Return whether a sentence is the person's own, or says their words in the first person."""
     said = _words(_QUOTED.sub(" ", sentence))
+    heard = _words(message)
+    if len(said) > _RUN and f" {' '.join(said)} " in f" {' '.join(heard)} ":
+        return True
     if not _SELF.intersection(said):
         return False
-    heard = _words(message)
     runs = {tuple(heard[i : i + _RUN]) for i in range(len(heard) - _RUN + 1)}
     return any(
         tuple(said[i : i + _RUN]) in runs and _SELF.intersection(said[max(0, i - 2) : i + _RUN])

@@ -31,6 +31,9 @@ _NEAR = 0.40
 """Below this cosine no stance is taken. Set by looking at unrelated sentences against the cues,
 which stay below it; see docs/architecture.md."""
 
+_STATEMENT = 4
+"""Words from which a message without a question mark is taken to tell something."""
+
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 _LONGEST = 12
 """Sentences of a long message that are looked at one by one: the first and last six."""
@@ -72,13 +75,18 @@ class _Bank(BaseModel):
 
     version: str
     stance: tuple[Stance, ...]
+    unheard: Stance
+    """For a statement that comes near no stance; its cues are never looked for."""
 
 
 class Stances:
     """The bank of stances with the vectors of their cues."""
 
-    def __init__(self, stances: tuple[Stance, ...], version: str, encoder: Encoder) -> None:
+    def __init__(
+        self, stances: tuple[Stance, ...], unheard: Stance, version: str, encoder: Encoder
+    ) -> None:
         self.version = version
+        self._unheard = unheard
         self._encoder = encoder
         self._owner = [stance for stance in stances for _ in stance.cues]
         cues = [cue for stance in stances for cue in stance.cues]
@@ -97,10 +105,28 @@ class Stances:
             bank = _Bank.model_validate(tomllib.loads(text))
         except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError, OSError) as error:
             raise PolicyError("The file personas/stances.toml is broken.") from error
-        return cls(bank.stance, bank.version, encoder)
+        return cls(bank.stance, bank.unheard, bank.version, encoder)
 
-    def nearest(self, text: str) -> Stance | None:
-        """Return the stance whose cue comes nearest to the message or one of its sentences."""
+    def nearest(self, text: str, before: str = "") -> Stance | None:
+        """Return how a message is heard.
+
+        The stance whose cue comes nearest to the message or one of its sentences; failing that,
+        to the message together with the one before it; failing that, `unheard` for a statement
+        and none for a question.
+
+        Args:
+            text: The message.
+            before: The person's message before it, or empty.
+        """
+        if (found := self._nearest(text)) is not None:
+            return found
+        if "?" in text or len(text.split()) < _STATEMENT:
+            return None
+        if before and (found := self._nearest(f"{before} {text}")) is not None and not found.plain:
+            return found
+        return self._unheard
+
+    def _nearest(self, text: str) -> Stance | None:
         sentences = [part for part in _SENTENCE.split(text.strip()) if len(part.split()) > 3]
         if len(sentences) > _LONGEST:
             sentences = sentences[: _LONGEST // 2] + sentences[-_LONGEST // 2 :]

@@ -157,7 +157,8 @@ def _files() -> Iterator[Check]:
         encoder = open_encoder(paths)
         yield Check("sentence encoder", "ok", encoder.name)
     except TideError as error:
-        yield Check("sentence encoder", "missing", str(error), "tide-chat setup")
+        sentence, _, mend = str(error).partition("run: ")
+        yield Check("sentence encoder", "missing", sentence.rstrip("; "), mend or "tide-chat setup")
         return
     index = paths.index / "index.toml"
     state: Literal["ok", "note"] = "ok" if index.is_file() else "note"

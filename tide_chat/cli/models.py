@@ -76,8 +76,12 @@ def pull_with_progress(shelf: Shelf, name: str, source: Source = "auto") -> Path
     click.echo(f"Fetching {wanted.title}{size}. Licence: {wanted.licence}.", err=True)
     if wanted.note:
         click.echo(wanted.note, err=True)
-    with _progress() as progress:
-        return shelf.pull(name, progress, source)
+    try:
+        with _progress() as progress:
+            return shelf.pull(name, progress, source)
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on from here.", err=True)
+        raise
 
 
 @command.command("verify")
@@ -86,7 +90,10 @@ def verify(name: str | None) -> int:
     """Hash the files of one model, or of all that are here, against their manifests."""
     shelf = Shelf()
     failed = False
-    for each in [name] if name else shelf.installed():
+    wanted = [name] if name else shelf.installed()
+    if not wanted:
+        click.echo("There are no model files here yet; see: tide-chat models list", err=True)
+    for each in wanted:
         try:
             if not shelf.has(each):
                 shelf.path(each)
@@ -102,11 +109,12 @@ def verify(name: str | None) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--id", "name", help="Which model it is; without it, the sha256 tells.")
 def import_file(file: Path, name: str | None) -> int:
-    r"""Take a model file from elsewhere, for example from a USB stick.
+    r"""Take a model file, or the folder of the sentence encoder, from a USB stick or elsewhere.
 
     \b
-    Example:
+    Examples:
       tide-chat models import /media/stick/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+      tide-chat models import /media/stick/all-minilm-l6-v2
     """
     found = Shelf().import_file(file, name)
     click.echo(f"{found} is in place. Licence: {manifest(found).licence}.")
@@ -136,7 +144,8 @@ def path(name: str) -> int:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    plain = os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR")
+    if plain or not sys.stderr.isatty():
         yield _PlainLines()
         return
     from rich.console import Console

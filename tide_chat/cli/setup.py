@@ -19,8 +19,9 @@ def command(small: bool, model: str | None, encoder_only: bool) -> int:
       tide-chat setup --small
     """
     from tide_chat.cli.models import pull_with_progress
-    from tide_chat.encoder.onnx import GRAPH
+    from tide_chat.errors import EncoderError, MissingPrerequisite
     from tide_chat.paths import Paths
+    from tide_chat.retrieval.opening import open_encoder, open_references
     from tide_chat.shelf.choose import default_model
     from tide_chat.shelf.manifests import ENCODER
     from tide_chat.shelf.shelf import Shelf
@@ -32,12 +33,13 @@ def command(small: bool, model: str | None, encoder_only: bool) -> int:
         if not shelf.has(name):
             pull_with_progress(shelf, name)
     folder = shelf.encoder_folder()
-    if not (folder / GRAPH).is_file():
+    try:
+        encoder = open_encoder(paths)
+    except (MissingPrerequisite, EncoderError):
         from tide_chat.encoder.export import export_onnx
 
         click.echo("Preparing the sentence encoder; this takes about half a minute.", err=True)
         export_onnx(folder)
-    from tide_chat.retrieval.opening import open_encoder, open_references
-
-    open_references(paths, open_encoder(paths))
+        encoder = open_encoder(paths)
+    open_references(paths, encoder)
     return 0

@@ -47,29 +47,28 @@ def fetch_from_hub(hub: Hub, wanted: WantedFile, staging: Path, progress: Progre
         UserError: the disk is full.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
         from huggingface_hub.errors import HfHubHTTPError
         from huggingface_hub.file_download import http_get
-        from huggingface_hub.utils import build_hf_headers, disable_progress_bars, logging
+        from huggingface_hub.utils import logging
     except ImportError as error:
         raise MissingPrerequisite(
             "The model hub's client is not installed; run: pip install 'tide-chat[setup]'"
         ) from error
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    disable_progress_bars()
     # Which HTTP library the client sits on changed with its versions; its own error inherits from
     # the base of whichever it is.
-    bases = [c for c in HfHubHTTPError.__mro__ if issubclass(c, Exception) and c is not Exception]
-    failures = (OSError, ValueError, RuntimeError, *bases)
+    bases: list[type[Exception]] = list(HfHubHTTPError.__mro__)
+    known: list[type[Exception]] = [OSError, ValueError, RuntimeError]
+    failures = (*known, *bases[: bases.index(Exception)])
     url = hf_hub_url(hub.repository, wanted.name, revision=hub.revision)
     target = staging / wanted.name
     half = staging / f"{wanted.name}.hub"
     half.parent.mkdir(parents=True, exist_ok=True)
     try:
-        found = _answer(
-            lambda: get_hf_file_metadata(url, token=False, timeout=_PATIENCE), failures
-        )
+        found = _answer(lambda: get_hf_file_metadata(url, token=False, timeout=_PATIENCE), failures)
         if found.etag and _SHA256.fullmatch(found.etag) and found.etag != wanted.sha256:
             raise HubUnreachable("it has another file of that name now")
         total = found.size or wanted.bytes
@@ -82,12 +81,14 @@ def fetch_from_hub(hub: Hub, wanted: WantedFile, staging: Path, progress: Progre
                 out,
                 resume_size=out.tell(),
                 # Compressed answers have no positions to go on from.
-                headers={**build_hf_headers(token=False), "Accept-Encoding": "identity"},
+                headers={"Accept-Encoding": "identity"},
                 expected_size=total,
             )
     except failures as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise UserError("The disk is full; make room and run the same command again.") from error
+            raise UserError(
+                "The disk is full; make room and run the same command again."
+            ) from error
         raise HubUnreachable(type(error).__name__) from error
     os.replace(half, target)
     return target

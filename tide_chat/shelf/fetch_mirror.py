@@ -50,7 +50,9 @@ def pip_download(requirement: str, folder: Path) -> None:
         *("--no-deps", "--no-cache-dir", "--only-binary=:all:", "--dest", str(folder)),
         requirement,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **temporary})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **temporary}
+    )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise MirrorFailed(f"pip could not download {requirement}: {last}")

