@@ -1,7 +1,7 @@
 """Reads two-turn dialogues in TIDE's file shape: shipped, downloaded, or a user's own.
 
-Accepts every spelling of keys and paths seen in use (docs/evaluation.md). A file that cannot be
-read is reported and passed over; the others count.
+Accepts every spelling of keys and paths that programs reading TIDE are known to use. A file that
+cannot be read is reported and passed over; the others count.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Problem:
     """A file or entry that could not be read."""
 
     file: str
+    """Its path below the folder that was read."""
     sentence: str
 
 
@@ -90,32 +91,41 @@ class Splits(BaseModel):
 
 
 def read_dialogues(folder: Traversable | Path) -> Reading:
-    """Read every conversation file of a folder.
+    """Read every conversation file of a folder, in order of persona.
 
     Args:
-        folder: Holds `conversations/{N}_conversation*.json` and `metadata/{N}_metadata.json`, or
-            such files anywhere below.
+        folder: Holds `conversations/{N}_conversation*.json` and `metadata/{N}_metadata.json`.
+            Where there are none, JSON files with `conversation` in their names are taken from
+            anywhere below.
 
     Raises:
         BadInput: the folder does not exist or holds no conversation file.
     """
     if not folder.is_dir():
         raise BadInput(f"There is no folder {folder}.")
-    files = sorted(_json_files(folder, _DEPTH), key=lambda file: file.name)
     problems: list[Problem] = []
-    metadata = {
-        _persona(file.name): found
-        for file in files
-        if file.name.endswith("_metadata.json") and isinstance(found := _load(file, problems), dict)
-    }
-    conversations = [file for file in files if "conversation" in file.name]
+    files = sorted(_json_files(folder, "", _DEPTH, problems), key=_File.order)
+    metadata: dict[str, dict[str, Any]] = {}
+    for file in files:
+        if file.name.endswith("_metadata.json"):
+            found = _load(file, problems)
+            if isinstance(found, dict):
+                metadata.setdefault(file.persona, found)
+            elif found is not None:
+                problems.append(Problem(file.path, "is not a mapping"))
+    anywhere = [file for file in files if "conversation" in file.name]
+    conversations = [
+        file
+        for file in anywhere
+        if file.path.startswith("conversations/") and "_conversation" in file.name
+    ] or anywhere
     if not conversations:
         raise BadInput(f"{folder} holds no *_conversation.json files.")
     dialogues: dict[str, Dialogue] = {}
     for file in conversations:
         for dialogue in _dialogues(file, metadata, problems):
             if dialogue.id in dialogues:
-                problems.append(Problem(file.name, f"{dialogue.id} is there twice"))
+                problems.append(Problem(file.path, f"{dialogue.id} is there twice"))
             dialogues.setdefault(dialogue.id, dialogue)
     return Reading(tuple(dialogues.values()), tuple(problems))
 
@@ -144,55 +154,82 @@ def splits() -> Splits:
         raise BadInput("personas/splits.json is damaged; install tide-chat again.") from error
 
 
-def _json_files(folder: Traversable | Path, depth: int) -> Iterator[Traversable]:
-    for entry in folder.iterdir():
-        if entry.is_dir() and depth > 1:
-            yield from _json_files(entry, depth - 1)
-        elif entry.is_file() and entry.name.endswith(".json"):
-            yield entry
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    content: Traversable
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def persona(self) -> str:
+        return self.name.removesuffix(".json").split("_", 1)[0]
+
+    def order(self) -> tuple[bool, int, str]:
+        """Personas 2 and 10 in this order, names without a number after them."""
+        number = self.persona.isdecimal()
+        return (not number, int(self.persona) if number else 0, self.path)
 
 
-def _persona(name: str) -> str:
-    return name.split("_", 1)[0]
-
-
-def _load(file: Traversable, problems: list[Problem]) -> Any:
+def _json_files(
+    folder: Traversable | Path, path: str, depth: int, problems: list[Problem]
+) -> Iterator[_File]:
     try:
-        return json.loads(file.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        problems.append(Problem(file.name, "is not UTF-8"))
-    except (json.JSONDecodeError, RecursionError):
-        problems.append(Problem(file.name, "is not valid JSON"))
+        entries = list(folder.iterdir())
     except OSError:
-        problems.append(Problem(file.name, "cannot be read"))
+        problems.append(Problem(path or ".", "cannot be read"))
+        return
+    for entry in entries:
+        # Archives from a Mac bring a `._N_conversation.json` beside each file.
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and depth > 1:
+            yield from _json_files(entry, f"{path}{entry.name}/", depth - 1, problems)
+        elif entry.is_file() and entry.name.endswith(".json"):
+            yield _File(f"{path}{entry.name}", entry)
+
+
+def _load(file: _File, problems: list[Problem]) -> Any:
+    """Return what a JSON file holds; none where it was reported."""
+    try:
+        return json.loads(file.content.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        problems.append(Problem(file.path, "is not UTF-8"))
+    except (ValueError, RecursionError):
+        # ValueError: not JSON, or a number of more digits than Python converts.
+        problems.append(Problem(file.path, "is not valid JSON"))
+    except OSError:
+        problems.append(Problem(file.path, "cannot be read"))
     return None
 
 
 def _dialogues(
-    file: Traversable, metadata: dict[str, dict[str, Any]], problems: list[Problem]
+    file: _File, metadata: dict[str, dict[str, Any]], problems: list[Problem]
 ) -> Iterator[Dialogue]:
+    before = len(problems)
     content = _load(file, problems)
-    if content is None:
+    if len(problems) > before:
         return
     turns = content.get("conversations") if isinstance(content, dict) else None
     if not isinstance(turns, dict):
-        problems.append(Problem(file.name, "has no `conversations` mapping"))
+        problems.append(Problem(file.path, "has no `conversations` mapping"))
         return
-    persona = _persona(file.name)
     for key, pair in turns.items():
         client, reply = _first(pair, _CLIENT), _first(pair, _REPLY)
         if client is None or reply is None:
             side = "client's message" if client is None else "reply"
-            problems.append(Problem(file.name, f"{key} has no {side}"))
+            problems.append(Problem(file.path, f"{key} has no {side}"))
             continue
         scenario = pair.get("scenario")
         yield Dialogue(
-            persona,
+            file.persona,
             key,
             client,
             reply,
             scenario if isinstance(scenario, str) else None,
-            metadata.get(persona, {}),
+            metadata.get(file.persona, {}),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from tide_chat.encoder.scripted import ScriptedEncoder
 from tide_chat.errors import RetrievalError
 from tide_chat.paths import Paths
 from tide_chat.personas import Dialogue, shipped_dialogues, splits
-from tide_chat.retrieval.index import MIN_COSINE, ReferenceIndex, corpus_hash
-from tide_chat.retrieval.opening import default_references, open_references
+from tide_chat.retrieval.index import MIN_COSINE, ReferenceIndex, corpus_hash, origin_of
+from tide_chat.retrieval.opening import default_references, open_encoder, open_references
 
 DIALOGUES = [
     Dialogue("001", "turn_1", "the fireworks had me on the floor", "reply one"),
@@ -83,13 +84,88 @@ def test_the_shipped_index_holds_the_train_personas_alone(home: Path) -> None:
             assert dialogue.id not in {passage.id for passage in found}
 
 
-def test_an_old_or_damaged_index_is_rebuilt_and_an_own_one_kept(home: Path) -> None:
+def test_an_old_or_damaged_index_is_rebuilt(home: Path) -> None:
     encoder = ScriptedEncoder(256)
     paths = Paths.default()
     ReferenceIndex.build(DIALOGUES, encoder).save(paths.index)
     assert len(open_references(paths, encoder)) == len(default_references())
-    ReferenceIndex.build(DIALOGUES, encoder).save(paths.index)
-    (paths.index / "own").touch()
-    assert len(open_references(paths, encoder)) == len(DIALOGUES)
     (paths.index / "references.faiss").write_bytes(b"")
     assert len(open_references(paths, encoder)) == len(default_references())
+    assert ReferenceIndex.load(paths.index, encoder).corpus_hash == corpus_hash(
+        default_references()
+    )
+
+
+def test_somebodys_own_index_is_never_replaced(home: Path) -> None:
+    encoder = ScriptedEncoder(256)
+    paths = Paths.default()
+    ReferenceIndex.build(DIALOGUES, encoder).save(paths.index, origin="own")
+    assert origin_of(paths.index) == "own"
+    assert len(open_references(paths, encoder)) == len(DIALOGUES)
+    with pytest.raises(RetrievalError, match="another encoder; run: tide-chat references build"):
+        open_references(paths, ScriptedEncoder(64))
+    (paths.index / "references.faiss").write_bytes(b"")
+    with pytest.raises(RetrievalError, match="damaged; run: tide-chat references build"):
+        open_references(paths, encoder)
+
+
+def test_a_disk_that_cannot_be_written_to_still_gives_references(home: Path) -> None:
+    paths = Paths.default()
+    paths.index.parent.mkdir(parents=True)
+    paths.index.write_text("a file where the folder should be", encoding="utf-8")
+    index = open_references(paths, ScriptedEncoder(256))
+    assert len(index) == len(default_references())
+    with pytest.raises(RetrievalError, match="cannot be written"):
+        index.save(paths.index)
+
+
+def test_a_mixture_of_two_savings_is_noticed(index: ReferenceIndex, tmp_path: Path) -> None:
+    index.save(tmp_path)
+    other = [*DIALOGUES[:3], Dialogue("009", "turn_1", "the kettle again", "reply five")]
+    ReferenceIndex.build(other, ScriptedEncoder(256)).save(tmp_path / "other")
+    os.replace(tmp_path / "other" / "passages.jsonl", tmp_path / "passages.jsonl")
+    with pytest.raises(RetrievalError, match="damaged"):
+        ReferenceIndex.load(tmp_path, ScriptedEncoder(256))
+
+
+def test_any_text_survives_saving(tmp_path: Path) -> None:
+    texts = ["a\u2028b\x85c", "lone \ud800 surrogate", "kettle 🙂\r\n\tno"]
+    corpus = [Dialogue(str(n), "t", text, text) for n, text in enumerate(texts)]
+    encoder = ScriptedEncoder(256)
+    ReferenceIndex.build(corpus, encoder).save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    loaded = ReferenceIndex.load(tmp_path, encoder)
+    assert [loaded.search(text, count=1)[0].client for text in texts] == texts
+
+
+def test_an_empty_corpus_and_an_empty_message_bring_nothing_up(index: ReferenceIndex) -> None:
+    assert ReferenceIndex.build([], ScriptedEncoder()).search("fireworks") == ()
+    assert index.search("") == index.search(" \n") == ()
+
+
+OFF_TOPIC = [
+    "What's the capital of France?",
+    "how do I center a div in css",
+    "recommend a pasta recipe",
+    "fix my python code please",
+    "what is the weather tomorrow",
+    "sell me on bitcoin",
+    "how tall is Mount Everest",
+    "I need help with my tax return",
+    "asdf qwer",
+    "ok",
+]
+
+
+@pytest.mark.model
+def test_the_least_cosine_parts_what_is_near_from_what_is_not(with_models: Path) -> None:
+    """The evidence for `MIN_COSINE`, on train messages against the other train personas."""
+    encoder = open_encoder(Paths.default())
+    train = default_references()
+    index = ReferenceIndex.build(train, encoder)
+    near = [d for d in train if index.search(d.client, exclude_personas={d.persona})]
+    assert len(near) >= 0.6 * len(train)
+    assert not [text for text in OFF_TOPIC if index.search(text)]
+    found = index.search("I jumped when the door slammed", count=5)
+    assert len({passage.persona for passage in found}) == len(found) > 0
+    assert all(passage.score >= MIN_COSINE for passage in found)

@@ -263,7 +263,7 @@ def test_room_is_judged_by_the_parameters_where_no_size_is_known(
 ) -> None:
     unseen = tiny(files=[{"name": "tiny.gguf", "sha256": WANTED.sha256}], parameters_billion=4)
     monkeypatch.setattr(module, "manifest", lambda _: unseen)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=4_200_000_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4_200_000_000))
     with pytest.raises(UserError, match=r"4\.3 GB are needed"):
         Shelf(paths, pip=no_wheel, hub=no_hub).pull("tiny")
 

@@ -31,7 +31,7 @@ _LIBRARIES = {
     "torch": ("torch", "pip install 'tide-chat[setup]'"),
     "sentence-transformers": ("sentence_transformers", "pip install 'tide-chat[setup]'"),
 }
-_NEEDED = frozenset({"llama-cpp-python", "textual", "model", "safety policy"})
+_NEEDED = frozenset({"llama-cpp-python", "engine", "textual", "model", "safety policy"})
 """Without these no chat with a model can start."""
 
 
@@ -137,7 +137,7 @@ def _memory() -> Check:
 
 def _files() -> Iterator[Check]:
     from tide_chat.shelf.choose import usable_model
-    from tide_chat.shelf.manifests import manifests
+    from tide_chat.shelf.manifests import ENCODER, manifests
     from tide_chat.shelf.shelf import Shelf
 
     paths = Paths.default()
@@ -153,7 +153,11 @@ def _files() -> Iterator[Check]:
         yield Check("model", "missing", sentence.rstrip("; "), mend or "tide-chat setup")
     from tide_chat.retrieval.opening import open_encoder
 
+    if not shelf.has(ENCODER):
+        yield Check("sentence encoder", "missing", "its files are not here yet", "tide-chat setup")
+        return
     try:
+        shelf.encoder_folder()
         encoder = open_encoder(paths)
         yield Check("sentence encoder", "ok", encoder.name)
     except TideError as error:

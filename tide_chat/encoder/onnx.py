@@ -53,7 +53,7 @@ def prepared(folder: Path) -> bool:
         made = _receipt(folder)
     except MissingPrerequisite:
         return False
-    return _sha256(folder / GRAPH) == made["graph_sha256"]
+    return _sha256(folder / GRAPH) == str(made["graph_sha256"])
 
 
 class OnnxEncoder:
@@ -165,8 +165,10 @@ def _receipt(folder: Path) -> dict[str, Any]:
     """
     try:
         made = tomllib.loads((folder / RECEIPT).read_text(encoding="utf-8"))
-        whole = (folder / GRAPH).stat().st_size == made["graph_bytes"]
-        named = isinstance(made["encoder"], str) and isinstance(made["graph_sha256"], str)
+        size = (folder / GRAPH).stat().st_size
+        whole = size == made.get("graph_bytes", size)
+        keys = ("encoder", "weights_sha256", "graph_sha256")
+        named = all(isinstance(made[key], str) for key in keys)
         if whole and named and _same_weights(folder / WEIGHTS, made):
             return made
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -183,9 +185,10 @@ def _same_weights(weights: Path, made: dict[str, Any]) -> bool:
     if not weights.is_file():
         return True
     state = weights.stat()
-    if (state.st_size, state.st_mtime_ns) == (made["weights_bytes"], made["weights_mtime_ns"]):
+    known = (made.get("weights_bytes"), made.get("weights_mtime_ns"))
+    if (state.st_size, state.st_mtime_ns) == known:
         return True
-    return _sha256(weights) == made["weights_sha256"]
+    return _sha256(weights) == str(made["weights_sha256"])
 
 
 def _sha256(file: Path) -> str:

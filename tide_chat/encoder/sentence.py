@@ -37,7 +37,7 @@ def load_sentence_transformer(folder: Path) -> Any:
         raise MissingPrerequisite(
             "sentence-transformers is not installed; run: pip install 'tide-chat[setup]'"
         ) from error
-    shown = logging.is_progress_bar_enabled()  # type: ignore[no-untyped-call]
+    shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from tide_chat.encoder.onnx import OnnxEncoder
 from tide_chat.encoder.protocol import Encoder
 from tide_chat.errors import RetrievalError
 from tide_chat.paths import Paths
 from tide_chat.personas import Dialogue, shipped_dialogues, splits
-from tide_chat.retrieval.index import ReferenceIndex, corpus_hash
+from tide_chat.retrieval.index import ReferenceIndex, corpus_hash, origin_of
 
 __all__ = ["ENCODER_FOLDER", "default_references", "open_encoder", "open_references"]
 
@@ -33,20 +35,25 @@ def open_encoder(paths: Paths, *, threads: int | None = None) -> OnnxEncoder:
 
 
 def open_references(paths: Paths, encoder: Encoder) -> ReferenceIndex:
-    """Return the index on disk; where it is missing, damaged or not of this encoder, a fresh one.
+    """Return the index on disk; where it is missing, damaged or old, a fresh one.
 
-    An index somebody built from a folder of their own is taken as it is. One of the shipped set
-    is rebuilt when the set has changed.
+    A fresh one holds the shipped set. An index somebody built from texts of their own is never
+    replaced here.
+
+    Raises:
+        RetrievalError: somebody's own index cannot be used; the message names the command.
     """
     wanted = default_references()
+    own = origin_of(paths.index) == "own"
     try:
         found = ReferenceIndex.load(paths.index, encoder)
-        own = (paths.index / "own").exists()
         if own or found.corpus_hash == corpus_hash(wanted):
             return found
     except RetrievalError:
-        pass
+        if own:
+            raise
     built = ReferenceIndex.build(wanted, encoder)
-    built.save(paths.index)
-    (paths.index / "own").unlink(missing_ok=True)
+    # On a full or read-only disk the chat still has its references, and builds them each time.
+    with contextlib.suppress(RetrievalError):
+        built.save(paths.index)
     return built
