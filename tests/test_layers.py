@@ -42,6 +42,7 @@ BELOW = {
         "errors",
         "paths",
         "personas",
+        "records",
         "retrieval",
         "settings",
         "shelf",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tide_chat.scoring.suite import SplitName
 
 __all__ = ["command"]
+
+_EVERY = 10.0
+"""Seconds between two plain lines of progress."""
 
 
 @click.group("score")
@@ -59,11 +63,10 @@ def run_command(
     """
     from tide_chat.chat.companion import Companion
     from tide_chat.engine.llama import usable_threads
-    from tide_chat.scoring.run import BareReplier, CompanionReplier, run
+    from tide_chat.scoring.run import BARE_VERSION, BareReplier, CompanionReplier, run
     from tide_chat.scoring.spec import make_spec
     from tide_chat.scoring.suite import load_suite
     from tide_chat.settings import Settings
-    from tide_chat.shelf.manifests import manifests
 
     loaded = load_suite(suite, split, limit)
     for problem in loaded.problems:
@@ -75,15 +78,16 @@ def run_command(
             companion.warm()
         assert companion.engine is not None
         name = companion.engine.name
-        known = manifests().get(name)
+        sha256, size = _identity(model, name)
         spec = make_spec(
             loaded,
             model=name,
-            model_sha256=known.files[0].sha256 if known else None,
+            model_sha256=sha256,
+            model_bytes=size,
             bare=bare,
             sampling=companion.sampling_for(0),
             seed=seed,
-            versions={} if bare else companion.versions,
+            versions={"prompt": BARE_VERSION} if bare else companion.versions,
             context_tokens=companion.engine.context_tokens,
             threads=settings.threads or usable_threads(),
         )
@@ -106,6 +110,23 @@ def run_command(
         companion.close()
     click.echo(f"{len(loaded.cases)} samples in {out}.", err=True)
     return 1 if errors or loaded.problems else 0
+
+
+def _identity(model: str | None, name: str) -> tuple[str | None, int | None]:
+    """Return sha256 and bytes of the model's file.
+
+    A file named by its path is hashed: its name says nothing of what is in it, even where it is
+    that of a model on the shelf. A model of the shelf was verified when it was opened.
+    """
+    if model is not None and model.endswith(".gguf"):
+        from tide_chat.shelf.check import sha256_of
+
+        file = Path(model).expanduser()
+        return sha256_of(file), file.stat().st_size
+    from tide_chat.shelf.manifests import manifests
+
+    known = manifests().get(name)
+    return (known.files[0].sha256, known.files[0].bytes) if known else (None, None)
 
 
 @command.command("report")
@@ -184,7 +205,7 @@ def _table(reports: list[RunReport]) -> None:
 def _advance() -> Iterator[Callable[[Advance], None]]:
     """Yield what shows how far a run is: a bar in a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda now: click.echo(f"{now.done} of {now.total}{_left(now, ', ')}", err=True)
+        yield _Lines().show
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -197,5 +218,21 @@ def _advance() -> Iterator[Callable[[Advance], None]]:
         )
 
 
+class _Lines:
+    """Plain lines for a file or a pipe: the first, the last, and one every ten seconds."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def show(self, now: Advance) -> None:
+        """Print how far the run is, unless that was just done."""
+        if time.monotonic() >= self._next or now.done == now.total:
+            self._next = time.monotonic() + _EVERY
+            click.echo(f"{now.done} of {now.total}{_left(now, ', ')}", err=True)
+
+
 def _left(now: Advance, before: str = "") -> str:
-    return "" if now.seconds_left is None else f"{before}{now.seconds_left:.0f} s left"
+    if now.seconds_left is None or now.rate is None:
+        return ""
+    minutes, seconds = divmod(round(now.seconds_left), 60)
+    return f"{before}{now.rate * 60:.1f} cases a minute, {minutes}:{seconds:02d} left"

@@ -1,0 +1,1 @@
+"""The safety layer: reads every message first and every reply last."""

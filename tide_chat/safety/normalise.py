@@ -214,7 +214,7 @@ class Normaliser:
                 yield _Edit(match.start(), match.end(), " ".join(flat))
 
     def _segment(self, letters: str) -> list[str]:
-        """Cut joined letters into words of the vocabulary, leaving as few letters over as can be."""
+        """Cut joined letters into words of the vocabulary, leaving as few over as can be."""
         plain = "".join(self._leet.get(sign, sign)[0] for sign in letters)
         best: list[tuple[int, int]] = [(0, 0)]
         for end in range(1, len(plain) + 1):
@@ -303,9 +303,7 @@ class Normaliser:
     def _uncensor(self, token: str) -> str | None:
         """Read asterisks as letters: the ends and every letter shown must fit one word."""
         for word in self._by_shape.get((len(token), token[0], token[-1]), ()):
-            if all(
-                sign in {letter, "*", "#"} for sign, letter in zip(token, word, strict=True)
-            ):
+            if all(sign in {letter, "*", "#"} for sign, letter in zip(token, word, strict=True)):
                 return word
         return None
 

@@ -1,7 +1,7 @@
 """The rules of the screen, read from `safety/rules/`: patterns with levels, scopes and examples.
 
 A rule says what wording is evidence of what danger, and which surroundings cancel it. It does not
-judge a message by itself: `scopes.py` looks at the surroundings, `screen.py` puts findings together.
+judge a message by itself: `scopes.py` looks at the surroundings, `screen.py` combines.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def _load() -> RuleSet:
         try:
             content = _File.model_validate(read_policy(file.name, raw))
         except ValidationError as error:
-            raise PolicyError(f"rules/{file.name}: {error.error_count()} fields are wrong.") from None
+            raise PolicyError(
+                f"rules/{file.name}: {error.error_count()} fields are wrong."
+            ) from None
         rules += [_compile(rule, lexicon) for rule in content.rule]
     ids = [rule.id for rule in rules]
     if len(set(ids)) != len(ids) or not ids:

@@ -38,7 +38,9 @@ _ACCIDENT = re.compile(
     r"\b(?:oven|stove|pan|kettle|iron|cooking|accident\w*|by mistake|shaving|kitchen|gym|coffee|"
     r"barbecue|bbq|grill|running|football|knee|ankle|back)\b"
 )
-_DREAM = re.compile(r"\b(?:in (?:the|a|my|this) (?:dream|nightmare)|dream(?:ed|t|s)?|nightmares?)\b")
+_DREAM = re.compile(
+    r"\b(?:in (?:the|a|my|this) (?:dream|nightmare)|dream(?:ed|t|s)?|nightmares?)\b"
+)
 _HISTORY_OTHER = re.compile(
     r"\b(?:(?:19|20)\d\d|(?:years?|months|decades) (?:ago|back)|years ago|last (?:year|spring|"
     r"summer|autumn|fall|winter)|when i (?:was|left)|hace \w+ (?:anos|meses)|back then)\b"
@@ -73,18 +75,17 @@ class Surroundings:
 
     @property
     def evidence(self) -> str:
+        """The evidence itself."""
         return self.text[self.start : self.end]
 
     @property
     def before(self) -> str:
+        """What stands before it in its sentence."""
         return self.text[self.left : self.start]
 
     @property
-    def after(self) -> str:
-        return self.text[self.end : self.right]
-
-    @property
     def sentence(self) -> str:
+        """Its whole sentence."""
         return self.text[self.left : self.right]
 
 
@@ -98,9 +99,7 @@ class _Cues:
             word for phrase in alternatives(scopes.transparent) for word in phrase.split()
         )
         self.double_negation = phrase_regex(scopes.double_negation)
-        self.answered_no = re.compile(
-            rf"\W*(?:{'|'.join(alternatives(scopes.answered_no))})(?!\w)"
-        )
+        self.answered_no = re.compile(rf"\W*(?:{'|'.join(alternatives(scopes.answered_no))})(?!\w)")
         self.past = phrase_regex(scopes.past)
         self.present = phrase_regex(scopes.present)
         self.speech = phrase_regex(scopes.speech)

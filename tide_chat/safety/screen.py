@@ -35,7 +35,7 @@ _COMBINATIONS: tuple[tuple[frozenset[str], frozenset[str], Risk], ...] = (
     (frozenset({"wish", "thoughts"}), frozenset({"means"}), Risk.HIGH),
 )
 """Evidence that says more together: any of the first with any of the second gives the level.
-SAFETY.md section 2: intent with plan or means is imminent, preparation clearly aimed at dying too."""
+Intent with plan or means is imminent, preparation clearly aimed at dying too (label rules)."""
 
 
 class Screen:

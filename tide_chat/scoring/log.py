@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,12 @@ __all__ = ["RunLog", "Writer", "open_log", "read_log", "spec_hash"]
 
 FORMAT = 1
 
-_NOT_HASHED = frozenset({"machine", "started", "spec_hash", "kind"})
-"""What may differ between the parts of one run: a resumed run may have moved to another machine."""
+_NOT_HASHED = frozenset({"machine", "model_bytes", "started", "spec_hash", "kind"})
+"""What may differ between the parts of one run: a resumed run may have moved to another machine.
+The bytes of the model are for the reader; its sha256 says the same."""
+
+_BEGINNING = b'{"kind": "spec"'
+"""What every log begins with; a file that begins otherwise is never cut."""
 
 
 def spec_hash(spec: dict[str, Any]) -> str:
@@ -64,7 +68,7 @@ def read_log(path: Path) -> RunLog:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             problems.append(f"line {number} is not whole")
             continue
         kind = row.get("kind") if isinstance(row, dict) else None
@@ -73,6 +77,8 @@ def read_log(path: Path) -> RunLog:
         elif kind == "sample" and isinstance(row.get("case_id"), str):
             if row["case_id"] in samples and samples[row["case_id"]].get("error") is None:
                 problems.append(f"line {number} repeats the case {row['case_id']}")
+            if spec is not None and row.get("spec_hash") != spec.get("spec_hash"):
+                problems.append(f"line {number} is a sample of another run")
             samples[row["case_id"]] = row
         else:
             problems.append(f"line {number} is no sample")
@@ -111,32 +117,49 @@ def open_log(path: Path, spec: dict[str, Any], *, retry_errors: bool = False) ->
     Raises:
         UserError: another process writes it, or it belongs to another specification.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{path}.lock")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise UserError(f"Another run is writing {path}; wait for it or name another file.") from (
             error
         )
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         wanted = spec_hash(spec)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _open(path)
         try:
             done = _resume(path, descriptor, spec, wanted, retry_errors)
             yield Writer(descriptor, wanted, done)
         finally:
             os.close(descriptor)
     finally:
+        # Removed while it is held: after the release it could be another process's lock already.
+        # Windows refuses to remove an open file; there filelock removes it itself.
+        with suppress(OSError):
+            Path(f"{path}.lock").unlink(missing_ok=True)
         lock.release()
-        Path(f"{path}.lock").unlink(missing_ok=True)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _resume(
     path: Path, descriptor: int, spec: dict[str, Any], wanted: str, retry_errors: bool
 ) -> frozenset[str]:
     """Cut a torn end off, check the specification, and return the ids that are done."""
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if raw[: len(_BEGINNING)] != _BEGINNING[: len(raw)]:
+        raise BadInput(f"{path} is no run log and was left as it is; name another file.")
     whole = raw.rfind(b"\n") + 1
     if whole < len(raw):
         os.ftruncate(descriptor, whole)

@@ -52,6 +52,7 @@ METRICS = {
 }
 
 _WORD = re.compile(r"\S+")
+_ROUGE_LETTER = re.compile(r"[A-Za-z0-9]")
 
 
 def word_counts(pairs: Sequence[Pair]) -> Scores:
@@ -60,13 +61,17 @@ def word_counts(pairs: Sequence[Pair]) -> Scores:
 
 
 def rouge_l(pairs: Sequence[Pair]) -> Scores:
-    """Return ROUGE-L F1 of each pair, 0 to 1; an empty reply or reference is unscored."""
+    """Return ROUGE-L F1 of each pair, 0 to 1.
+
+    The package knows the letters a to z and digits alone. A reply or reference without any of
+    them, empty or in another script, is unscored: its zero would say nothing of the reply.
+    """
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"], use_stemmer=False)
     return [
         float(scorer.score(pair.reference, pair.reply)["rougeL"].fmeasure)
-        if pair.reply.strip() and pair.reference.strip()
+        if _ROUGE_LETTER.search(pair.reply) and _ROUGE_LETTER.search(pair.reference)
         else None
         for pair in pairs
     ]

@@ -19,6 +19,7 @@ from tide_chat.types import Finished, Message, Sampling, Token
 
 __all__ = [
     "BARE_SYSTEM",
+    "BARE_VERSION",
     "Advance",
     "BareReplier",
     "CompanionReplier",
@@ -29,6 +30,9 @@ __all__ = [
 
 BARE_SYSTEM = "You are a supportive companion for people with PTSD. Reply with empathy."
 """The one plain instruction of the zero-shot baseline."""
+
+BARE_VERSION = f"bare-{hashlib.sha256(BARE_SYSTEM.encode()).hexdigest()[:12]}"
+"""Changes with the instruction, so that two baselines are never mixed in one log."""
 
 
 class Replier(Protocol):
@@ -50,13 +54,18 @@ class CompanionReplier:
     companion: Companion
 
     def reply(self, case: Case, seed: int) -> dict[str, Any]:
-        """Answer as the chat would, with the case's own persona kept out of the references."""
+        """Answer as the chat would, with the case's own persona kept out of the references.
+
+        A turn in which any part failed is an error, even where the chat went on without that part:
+        what it shows is not what the specification says.
+        """
         conversation = self.companion.conversation(seed=seed, exclude_personas={case.persona})
         reply = conversation.ask(case.user)
         sample = {"reply": reply.text, **record_json(reply.record)}
-        if reply.outcome == "fallback":
-            stage = reply.record.failed[-1] if reply.record.failed else "input"
-            sample["error"] = {"stage": stage, "type": "fallback"}
+        failed = reply.record.failed
+        if failed or reply.outcome == "fallback":
+            kind = "fallback" if reply.outcome == "fallback" else "degraded"
+            sample["error"] = {"stage": failed[-1] if failed else "input", "type": kind}
         return sample
 
 
@@ -104,6 +113,11 @@ class Advance:
     total: int
     seconds_left: float | None
     """None before the first case of this process is finished."""
+
+    @property
+    def rate(self) -> float | None:
+        """Cases a second in this process; None where it is not known."""
+        return (self.total - self.done) / self.seconds_left if self.seconds_left else None
 
 
 def case_seed(run_seed: int, case_id: str) -> int:

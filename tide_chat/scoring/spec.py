@@ -24,6 +24,7 @@ def make_spec(
     *,
     model: str,
     model_sha256: str | None,
+    model_bytes: int | None = None,
     bare: bool,
     sampling: Sampling,
     seed: int,
@@ -37,6 +38,7 @@ def make_spec(
         suite: What is run.
         model: Id of the model.
         model_sha256: Hash of its file, where known.
+        model_bytes: Size of its file, where known.
         bare: Whether only the model answers.
         sampling: How tokens are drawn; its seed is replaced case by case.
         seed: Seed of the run.
@@ -54,6 +56,7 @@ def make_spec(
         "cases": len(suite.cases),
         "model": model,
         "model_sha256": model_sha256,
+        "model_bytes": model_bytes,
         "adapter": None,
         "mode": "bare" if bare else "companion",
         "versions": {key: value for key, value in versions.items() if key != "model"},

@@ -98,13 +98,18 @@ def load_suite(source: str, split: SplitName = "test", limit: int | None = None)
 
 def _case(dialogue: Dialogue) -> Case:
     return Case(
-        dialogue.id,
-        dialogue.persona,
-        dialogue.client,
-        dialogue.reply,
-        dialogue.scenario,
+        _whole(dialogue.id),
+        _whole(dialogue.persona),
+        _whole(dialogue.client),
+        _whole(dialogue.reply),
+        None if dialogue.scenario is None else _whole(dialogue.scenario),
         dialogue.metadata,
     )
+
+
+def _whole(text: str) -> str:
+    """Return a text without lone surrogates, which JSON may hold and UTF-8 may not."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _personas(cases: Iterable[Case], split: SplitName) -> set[str]:
@@ -151,9 +156,6 @@ def _line(raw: bytes) -> Case | str:
             return f"`{key}` is missing or empty"
     scenario = row.get("scenario")
     return Case(
-        row["case_id"],
-        row["persona"],
-        row["user"],
-        row["reference"],
-        scenario if isinstance(scenario, str) else None,
+        *(_whole(row[key]) for key in ("case_id", "persona", "user", "reference")),
+        _whole(scenario) if isinstance(scenario, str) else None,
     )
