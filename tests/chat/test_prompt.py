@@ -33,11 +33,11 @@ def test_a_statement_near_nothing_is_heard_with_the_message_before_or_as_unheard
 ) -> None:
     odd = "qwerty uiop asdf zxcv"
     found = stances.nearest(odd)
-    assert found is not None and found.id == "unheard"
+    assert found is not None and found.id.startswith("unheard")
     found = stances.nearest(odd, "the nightmares are back, I wake up screaming")
     assert found is not None and found.id == "nightmare"
     found = stances.nearest(odd, "what's the capital of Portugal")
-    assert found is not None and found.id == "unheard"
+    assert found is not None and found.id.startswith("unheard")
 
 
 def test_a_cue_in_one_sentence_of_a_long_message_is_found(stances: Stances) -> None:

@@ -57,6 +57,13 @@ def test_a_long_reply_stops_at_a_sentence_end() -> None:
     assert out.count("once before") == 1
 
 
+def test_what_was_written_for_somebody_else_is_not_taken_over() -> None:
+    foreign = ["The wallpaper will do fine. You were stuck up a ladder with little brown urns."]
+    shaper = Shaper("the lights again", foreign)
+    out = shaper.feed("There is dread in that. You were stuck up a ladder. It stays a while. ")
+    assert out + shaper.finish() == "There is dread in that. It stays a while."
+
+
 def test_repeated_sentences_and_shouting_go() -> None:
     assert shape("You did it! You did it! It cost you.") == "You did it. It cost you."
 

@@ -32,6 +32,10 @@ from tide_chat.types import CancelToken, Sampling
 
 __all__ = ["Companion"]
 
+_QUOTES_FROM = 1.0
+"""Billions of parameters from which a model is shown a whole reference reply. The 0.5B model copied
+it, details of another person included."""
+
 
 class Companion:
     """Answers messages; see `Companion.open` for the usual way to get one.
@@ -117,7 +121,12 @@ class Companion:
             if not background:
                 engine.wait()
         recall = LazyRecall(lambda: _open_recall(paths)) if settings.retrieval else None
-        return cls(engine, voice=voice, recall=recall)
+        return cls(
+            engine,
+            voice=voice,
+            recall=recall,
+            quote_passages=engine is None or not _is_tiny(engine.name),
+        )
 
     def conversation(
         self,
@@ -233,6 +242,14 @@ def _model_file(
     name = model or usable_model(shelf, settings, small=small)
     path = shelf.path(name)
     return name, lambda: path
+
+
+def _is_tiny(name: str) -> bool:
+    """Return whether a model repeats a quoted reply instead of learning its tone."""
+    from tide_chat.shelf.manifests import manifests
+
+    known = manifests().get(name)
+    return known is not None and known.parameters_billion < _QUOTES_FROM
 
 
 def _open_recall(paths: Paths) -> Recall:

@@ -251,7 +251,7 @@ class Conversation:
         turn.dropped = draft.dropped
         with _stage("guard"):
             watch = companion.guard.watch(text)
-        shaper = Shaper(text)
+        shaper = Shaper(text, [passage.reply for passage in turn.recalled.passages])
         enough = CancelToken()
         for piece in self._pieces(turn, engine, draft.messages, sampling, begun, enough, cancel):
             with _stage("guard"):

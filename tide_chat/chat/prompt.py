@@ -15,10 +15,14 @@ from tide_chat.chat.stance import Language, Stance
 from tide_chat.chat.voice import Example, Voice
 from tide_chat.types import Message, Passage
 
-__all__ = ["PROMPT_VERSION", "Draft", "History", "notes", "opening", "prefix"]
+__all__ = ["PROMPT_VERSION", "QUOTED_FROM", "Draft", "History", "notes", "opening", "prefix"]
 
 PROMPT_VERSION = "1"
 """Rises with every change of layout; part of each record and of a scoring run's identity."""
+
+QUOTED_FROM = 0.45
+"""Cosine from which the nearest passage is quoted. Passages are very personal; a loose match would
+lend the model somebody else's details."""
 
 _PLAIN = "[answer plainly]"
 _KEEP = 0.5
@@ -62,7 +66,7 @@ def notes(
         return _PLAIN
     wording = stance.wording(language)
     lines = [_bracket(wording.feeling, wording.why, wording.ask)]
-    if quote and passages:
+    if quote and passages and passages[0].score >= QUOTED_FROM:
         lines.insert(0, f"[a reply to someone else: {passages[0].reply}]")
     return "\n".join(lines)
 

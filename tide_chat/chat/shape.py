@@ -8,6 +8,7 @@ judges form; what a reply may say is the guard's to judge.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 __all__ = ["Shaper", "echoes"]
 
@@ -23,6 +24,9 @@ _SELF = frozenset(
 _RUN = 3
 """Words in a row, shared with the message, that make a first-person sentence an echo."""
 
+_TAKEN = 4
+"""Words in a row, shared with a reply to somebody else, that make a sentence taken over."""
+
 _ENOUGH = 20
 """Words after which a question ends the reply."""
 
@@ -34,6 +38,11 @@ def _words(text: str) -> list[str]:
     return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
 
 
+def _runs(text: str, length: int) -> set[tuple[str, ...]]:
+    words = _words(text)
+    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
+
+
 def echoes(sentence: str, message: str) -> bool:
     """Return whether a sentence is the person's own, or says their words in the first person."""
     said = _words(_QUOTED.sub(" ", sentence))
@@ -42,7 +51,7 @@ def echoes(sentence: str, message: str) -> bool:
         return True
     if not _SELF.intersection(said):
         return False
-    runs = {tuple(heard[i : i + _RUN]) for i in range(len(heard) - _RUN + 1)}
+    runs = _runs(message, _RUN)
     return any(
         tuple(said[i : i + _RUN]) in runs and _SELF.intersection(said[max(0, i - 2) : i + _RUN])
         for i in range(len(said) - _RUN + 1)
@@ -52,8 +61,16 @@ def echoes(sentence: str, message: str) -> bool:
 class Shaper:
     """Takes a draft piece by piece and gives back the sentences worth keeping."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, foreign: Sequence[str] = ()) -> None:
+        """Begin a reply.
+
+        Args:
+            message: What is answered.
+            foreign: Replies written for other people that were laid before the model; sentences
+                taken over from them are dropped, since their details are somebody else's.
+        """
         self._message = message
+        self._foreign = [_runs(text, _TAKEN) for text in foreign]
         self._held = ""
         self._kept: list[str] = []
         self._asked = False
@@ -94,7 +111,8 @@ class Shaper:
         if not plain or plain in (_words(kept) for kept in self._kept):
             return ""
         asks = "?" in text
-        if (asks and self._asked) or echoes(text, self._message):
+        taken = any(_runs(text, _TAKEN) & runs for runs in self._foreign)
+        if (asks and self._asked) or taken or echoes(text, self._message):
             return ""
         separator = " " if self._kept else ""
         self._kept.append(text)
