@@ -68,6 +68,11 @@ def test_repeated_sentences_and_shouting_go() -> None:
     assert shape("You did it! You did it! It cost you.") == "You did it. It cost you."
 
 
+def test_a_sentence_that_was_part_of_one_before_goes() -> None:
+    draft = "Under that there is a van, and you cannot do the run. There is a van. It stays."
+    assert shape(draft) == "Under that there is a van, and you cannot do the run. It stays."
+
+
 def test_half_a_sentence_is_dropped_unless_it_is_all_there_is() -> None:
     assert shape("You sound tired. And the night was") == "You sound tired."
     assert shape("You sound tired and the") == "You sound tired and the"

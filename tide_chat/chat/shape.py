@@ -108,7 +108,8 @@ class Shaper:
     def _take(self, sentence: str) -> str:
         text = " ".join(sentence.split()).replace("!", ".")
         plain = _words(text)
-        if not plain or plain in (_words(kept) for kept in self._kept):
+        said = f" {' '.join(_words(' '.join(self._kept)))} "
+        if not plain or f" {' '.join(plain)} " in said:
             return ""
         asks = "?" in text
         taken = any(_runs(text, _TAKEN) & runs for runs in self._foreign)
