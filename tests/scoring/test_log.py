@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tide_chat.errors import BadInput, EngineError, UserError
 from tide_chat.scoring.log import open_log, read_log, spec_hash
@@ -91,6 +93,13 @@ def test_another_specification_is_refused_by_name(tmp_path: Path) -> None:
     assert out.read_bytes() == before
 
 
+def test_what_differs_inside_is_named_too(tmp_path: Path) -> None:
+    out = tmp_path / "run.jsonl"
+    run(suite(2), Echo(), out, SPEC | {"versions": {"screen": "1", "voice": "1"}})
+    with pytest.raises(UserError, match=r"another run: versions\.screen differ"):
+        run(suite(), Echo(), out, SPEC | {"versions": {"screen": "2", "voice": "1"}})
+
+
 def test_another_machine_may_go_on(tmp_path: Path) -> None:
     out = tmp_path / "run.jsonl"
     run(suite(2), Echo(), out, SPEC)
@@ -162,6 +171,80 @@ def test_a_log_with_foreign_lines_is_refused_when_resumed(tmp_path: Path) -> Non
     with pytest.raises(BadInput, match="no run log"), open_log(out, SPEC):
         pass
     assert out.read_bytes() == b"my diary\n"
+
+
+@pytest.mark.parametrize("content", [b"my diary", b'{"kind": "sample"', b"\x00\x00"])
+def test_a_file_that_is_no_log_is_never_cut(tmp_path: Path, content: bytes) -> None:
+    """Without a line end too: it could be taken for a torn first line."""
+    out = tmp_path / "diary.txt"
+    out.write_bytes(content)
+    with pytest.raises(BadInput, match="left as it is"):
+        run(suite(), Echo(), out, SPEC)
+    assert out.read_bytes() == content
+
+
+def test_a_specification_torn_at_any_byte_begins_anew(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl"
+    run(suite(1), Echo(), whole, SPEC)
+    raw = whole.read_bytes()
+    for cut in range(raw.index(b"\n") + 1):
+        torn = tmp_path / "torn.jsonl"
+        torn.write_bytes(raw[:cut])
+        run(suite(1), Echo(), torn, SPEC)
+        assert torn.read_bytes() == raw
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be written"):
+        run(suite(), Echo(), tmp_path, SPEC)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        run(suite(), Echo(), tmp_path / "file" / "run.jsonl", SPEC)
+
+
+def test_samples_of_another_run_are_reported(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    run(suite(1), Echo(), first, SPEC)
+    run(suite(2), Echo(), second, SPEC | {"seed": 2})
+    joined = first.read_bytes() + second.read_bytes().splitlines(keepends=True)[2]
+    first.write_bytes(joined)
+    assert read_log(first).problems == ("line 3 is a sample of another run",)
+
+
+def test_brackets_without_end_are_one_bad_line(tmp_path: Path) -> None:
+    out = tmp_path / "run.jsonl"
+    run(suite(1), Echo(), out, SPEC)
+    with out.open("ab") as file:
+        file.write(b"[" * 200_000 + b"\n")
+    assert read_log(out).problems == ("line 3 is not whole",)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+@given(
+    st.dictionaries(
+        TEXTS, st.tuples(TEXTS, TEXTS, st.none() | st.just({"stage": "engine", "type": "E"}))
+    )
+)
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: dict[str, tuple[str, str, dict[str, str] | None]],
+) -> None:
+    out = tmp_path_factory.mktemp("trip") / "run.jsonl"
+    samples = [
+        {"case_id": name, "user": user, "reply": None if error else reply, "error": error}
+        for name, (user, reply, error) in rows.items()
+    ]
+    half = len(samples) // 2
+    for part in (samples[:half], samples[half:]):
+        with open_log(out, SPEC) as log:
+            for sample in part:
+                log.add(sample)
+    log = read_log(out)
+    kept = {"kind": "sample", "spec_hash": spec_hash(SPEC)}
+    assert list(log.samples) == [sample | kept for sample in samples]
+    assert log.problems == ()
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.scoring.test_log import SPEC, Echo, suite
 from tide_chat.encoder.scripted import ScriptedEncoder
 from tide_chat.scoring.intervals import clustered_mean
-from tide_chat.scoring.log import read_log
+from tide_chat.scoring.log import read_log, spec_hash
 from tide_chat.scoring.metrics import METRICS, Pair, cosines, rouge_l, word_counts
 from tide_chat.scoring.report import report_json, report_run
 from tide_chat.scoring.run import run
@@ -27,6 +27,11 @@ def test_nothing_said_is_unscored_never_zero() -> None:
     assert rouge_l(pairs) == [None, None, None]
     assert cosines(pairs, ScriptedEncoder()) == [None, None, None]
     assert word_counts(pairs) == [0.0, 0.0, 1.0]
+
+
+def test_a_script_rouge_does_not_know_is_unscored_never_zero() -> None:
+    pairs = [Pair("Мне жаль", "I am sorry"), Pair("I am", "Мне жаль"), Pair("lo siento", "I am")]
+    assert rouge_l(pairs) == [None, None, 0.0]
 
 
 def test_the_cosine_of_equal_texts_is_one() -> None:
@@ -71,6 +76,23 @@ def test_the_report_counts_errors_as_unscored_and_names_every_metric(tmp_path: P
         assert metric["source"] and metric["caveat"]
         assert metric["low"] <= metric["mean"] <= metric["high"]
     json.dumps(shown)
+
+
+def test_a_saved_log_gives_the_same_report() -> None:
+    """The golden log: what an older version wrote must go on being read, with the same figures."""
+    log = read_log(Path(__file__).parent / "data" / "golden.jsonl")
+    assert spec_hash(log.spec) == log.spec["spec_hash"]
+    (run_shown,) = report_json([report_run(log, None, "no encoder")])["runs"]
+    assert (run_shown["samples"], run_shown["errors"], run_shown["missing"]) == (5, 1, 0)
+    assert run_shown["outcomes"] == {"model": 3, "crisis": 1}
+    assert run_shown["problems"] == []
+    rouge = run_shown["metrics"]["rouge_l"]
+    # By hand: 4/7, 1, 0, and 2/3 ("you are" of "you are here" and "you are tired").
+    assert rouge["mean"] == pytest.approx((4 / 7 + 1 + 0 + 2 / 3) / 4)
+    assert (rouge["n"], rouge["unscored"]) == (4, 1)
+    assert run_shown["metrics"]["words"]["mean"] == pytest.approx((3 + 2 + 3 + 3) / 4)
+    assert run_shown["tokens_per_second"] == 20.0
+    assert run_shown["reused_share"] == pytest.approx(0.5)
 
 
 def test_without_an_encoder_the_cosine_is_unscored_with_its_reason(tmp_path: Path) -> None:

@@ -84,3 +84,11 @@ def test_no_suite_is_told(tmp_path: Path) -> None:
         load_suite(str(tmp_path / "none"))
     with pytest.raises(BadInput, match="no readable case"):
         load_suite(str(write_lines(tmp_path / "bad.jsonl", [1])))
+
+
+def test_half_a_character_is_made_whole(tmp_path: Path) -> None:
+    """JSON may escape half a surrogate pair; UTF-8, in hashes and logs, cannot hold it."""
+    source = str(write_lines(tmp_path / "cases.jsonl", [row(1, case_id="a\ud83d", user="\ude00")]))
+    suite = load_suite(source, "all")
+    assert (suite.cases[0].case_id, suite.cases[0].user) == ("a\ufffd", "\ufffd")
+    suite.ids_sha256.encode()

@@ -169,10 +169,9 @@ def _resume(
         return frozenset()
     found = read_log(path)
     if spec_hash(found.spec) != wanted:
-        differing = sorted(
-            key
-            for key in (found.spec.keys() | spec.keys()) - _NOT_HASHED
-            if found.spec.get(key) != spec.get(key)
+        differing = _differing(
+            {key: value for key, value in found.spec.items() if key not in _NOT_HASHED},
+            {key: value for key, value in spec.items() if key not in _NOT_HASHED},
         )
         raise UserError(
             f"{path} belongs to another run: {', '.join(differing)} differ. Name another file."
@@ -182,6 +181,18 @@ def _resume(
         for sample in found.samples
         if not (retry_errors and sample.get("error") is not None)
     )
+
+
+def _differing(one: dict[str, Any], other: dict[str, Any], above: str = "") -> list[str]:
+    """Return the names of the fields that differ, those of inner objects after a dot."""
+    names: list[str] = []
+    for key in sorted(one.keys() | other.keys()):
+        left, right = one.get(key), other.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            names += _differing(left, right, f"{above}{key}.")
+        elif left != right:
+            names.append(f"{above}{key}")
+    return names
 
 
 def _append(descriptor: int, row: dict[str, Any]) -> None:

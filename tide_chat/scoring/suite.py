@@ -156,6 +156,9 @@ def _line(raw: bytes) -> Case | str:
             return f"`{key}` is missing or empty"
     scenario = row.get("scenario")
     return Case(
-        *(_whole(row[key]) for key in ("case_id", "persona", "user", "reference")),
+        _whole(row["case_id"]),
+        _whole(row["persona"]),
+        _whole(row["user"]),
+        _whole(row["reference"]),
         _whole(scenario) if isinstance(scenario, str) else None,
     )
