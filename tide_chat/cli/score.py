@@ -35,8 +35,7 @@ def command() -> None:
 @click.option(
     "--split",
     type=click.Choice(["train", "dev", "test", "all"]),
-    default="test",
-    show_default=True,
+    help="Personas to take: `test` unless SUITE is a JSON-lines file, then `all`.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many cases.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -46,7 +45,7 @@ def run_command(
     suite: str,
     model: str | None,
     bare: bool,
-    split: SplitName,
+    split: SplitName | None,
     limit: int | None,
     seed: int,
     out: Path,

@@ -60,19 +60,21 @@ class Suite:
         return hashlib.sha256("\n".join(case.case_id for case in self.cases).encode()).hexdigest()
 
 
-def load_suite(source: str, split: SplitName = "test", limit: int | None = None) -> Suite:
+def load_suite(source: str, split: SplitName | None = None, limit: int | None = None) -> Suite:
     """Read a suite.
 
     Args:
         source: `shipped`, a TIDE-shaped folder, or a JSON-lines file of objects with `case_id`,
             `persona`, `user` and `reference`.
-        split: Which personas to take.
+        split: Which personas to take; left out, the test personas of `shipped` and of a folder,
+            and all of a JSON-lines file, which somebody put together for this.
         limit: Take only the first so many cases.
 
     Raises:
         BadInput: the source is missing, empty or holds nothing readable.
     """
     problems: list[str] = []
+    split = split or ("all" if Path(source).is_file() else "test")
     if source == "shipped":
         cases = [_case(dialogue) for dialogue in shipped_dialogues()]
         known = splits()
