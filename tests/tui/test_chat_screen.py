@@ -107,21 +107,36 @@ async def test_a_message_stopped_before_any_words_comes_back_into_the_composer(m
         assert chat(app).query_one(Composer).text == "wait, not that"
 
 
-async def test_a_second_message_waits_in_the_composer_and_never_overlaps(make: Make) -> None:
+async def test_a_second_message_joins_one_that_got_no_word_yet_and_never_overlaps(
+    make: Make,
+) -> None:
     factory = Factory("One two.", "Three.")
     app = make(factory)
     async with running(app) as pilot:
         await send(pilot, "first")
         await settle(pilot, lambda: factory.engine.open_now == 1)
         await send(pilot, "second")
-        await pilot.pause()
-        assert chat(app).query_one(Composer).text == "second"
-        assert words.BUSY in shown(app)
-        await pilot.press("escape")
-        await pilot.press("enter")
         factory.engine.release(9)
         await settle(pilot, lambda: factory.engine.asked == 2 and not chat(app).busy)
         assert factory.engine.most_open == 1
+        assert factory.engine.cancelled == 1
+        assert factory.partner.talks[-1].heard == ["first", "first\nsecond"]
+        assert "first" in shown(app) and "second" in shown(app)
+
+
+async def test_a_crisis_written_during_a_reply_is_answered_at_once(make: Make) -> None:
+    """The reply under way is broken off; nobody has to press Esc or wait."""
+    factory = Factory("One two three four five.")
+    app = make(factory)
+    async with running(app) as pilot:
+        await send(pilot, "first")
+        await settle(pilot, lambda: factory.engine.open_now == 1)
+        factory.engine.release(2)
+        await settle(pilot, lambda: "One two" in shown(app))
+        await send(pilot, "I have the pills")
+        await settle(pilot, lambda: CRISIS[:30] in shown(app) and not chat(app).busy)
+        assert factory.engine.asked == 1
+        assert "One two" in shown(app)
 
 
 @pytest.mark.parametrize("opens", [True, False], ids=["model loading", "companion opening"])

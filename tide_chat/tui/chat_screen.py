@@ -68,6 +68,8 @@ class ChatScreen(Screen[None]):
         """The message was read and the model behind the turn is not there yet."""
         self._told = False
         """The sentence about a missing or failed model stands in the transcript."""
+        self._next: list[str] = []
+        """What was sent while a reply was on its way."""
         self._message: Static | None = None
         self._view: ReplyView | None = None
         self._carded = False
@@ -113,14 +115,26 @@ class ChatScreen(Screen[None]):
             transcript.scroll_page_down(animate=False)
 
     async def on_composer_sent(self, event: Composer.Sent) -> None:
-        """Begin a turn, or say gently that one is on its way and keep the text."""
-        if self._busy:
-            self.query_one(StatusLine).hint(words.BUSY)
-            return
-        self._busy = True
+        """Begin a turn; one that is on its way is broken off for it.
+
+        Whoever writes on is never kept waiting by a reply: what they write may be what matters.
+        """
         self.query_one(Composer).clear()
-        self._message = await self.query_one(Transcript).add_message(event.text)
-        self._turn(event.text)
+        if self._busy:
+            self._next = [*self._next, event.text]
+            self.stop()
+        else:
+            await self._begin(event.text, event.text)
+
+    async def _begin(self, shown: str, text: str) -> None:
+        self._busy = True
+        self._message = await self.query_one(Transcript).add_message(shown)
+        self._turn(text)
+
+    async def _go_on(self, before: str) -> None:
+        """Answer what was written meanwhile, with the message that got no word of reply yet."""
+        written, self._next = "\n".join(self._next), []
+        await self._begin(written, f"{before}\n{written}" if before else written)
 
     # --- a turn ---------------------------------------------------------------------------------
 
@@ -139,7 +153,12 @@ class ChatScreen(Screen[None]):
             ended = True
         finally:
             self._busy = self._waiting = False
-            if not ended and self.is_attached:
+            if self._next and self.is_attached:
+                unanswered = "" if ended or self._carded or self._view is not None else text
+                if self._view is not None and not ended:
+                    self._view.stop()
+                self.call_later(self._go_on, unanswered)
+            elif not ended and self.is_attached:
                 self._stopped(text)
             elif ended:
                 self._listen()

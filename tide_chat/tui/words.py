@@ -6,7 +6,6 @@ from tide_chat.tui.opening import Progress
 
 __all__ = [
     "BACK",
-    "BUSY",
     "CANNOT_CALL",
     "CRASHED",
     "NOT_NOTED",
@@ -24,7 +23,6 @@ __all__ = [
 
 PLACEHOLDER = "Write here. Enter sends, Ctrl+J begins a new line."
 REMINDER = "This is software, not a person. Nothing here is saved or sent."
-BUSY = "Still writing: your text is kept. Esc stops the reply."
 STOPPED = "Stopped here."
 WITHDRAWN = "(The words above are taken back.)"
 TURN_FAILED = (
