@@ -35,9 +35,7 @@ async def _take(target: Path) -> None:
         paths = Paths(data=Paths.default().data, config=Path(folder))
         record_consent(paths, load_fixed(_COUNTRY).version, datetime.now(UTC).date())
         settings = Settings.load(paths).model_copy(update={"country": _COUNTRY})
-        opening = partial(
-            Companion.open, DEFAULT, settings=settings, paths=paths, background=True
-        )
+        opening = partial(Companion.open, DEFAULT, settings=settings, paths=paths, background=True)
         app = make_app(opening, settings, paths, seed=_SEED)
         async with app.run_test(size=(84, 24)) as pilot:
             for said in _MESSAGES:

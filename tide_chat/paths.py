@@ -60,6 +60,8 @@ class Paths:
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder that only its owner can enter, with its parents, and return it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a folder that only its owner can enter, its missing parents too, and return it."""
+    missing = [folder, *folder.parents]
+    for each in reversed([path for path in missing if not path.exists()]):
+        each.mkdir(exist_ok=True, mode=0o700)
     return folder

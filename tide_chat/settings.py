@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from tide_chat.errors import BadInput
-from tide_chat.paths import Paths
+from tide_chat.paths import Paths, private_folder
 
 __all__ = ["Settings", "guess_country"]
 
@@ -108,6 +108,6 @@ def write_setting(name: str, value: str, paths: Paths | None = None) -> Path:
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     kept = [line for line in lines if not re.match(rf"\s*{re.escape(name)}\s*=", line)]
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(file.parent)
     file.write_text("\n".join([f'{name} = "{escaped}"', *kept]) + "\n", encoding="utf-8")
     return file
