@@ -87,12 +87,12 @@ GuardAct: TypeAlias = Literal[
 ]
 
 Outcome: TypeAlias = Literal[
-    "model", "repaired", "replaced", "care", "crisis", "fallback", "cancelled"
+    "model", "repaired", "replaced", "care", "crisis", "disclosure", "fallback", "cancelled"
 ]
 """How a reply came to be: the model's own words; the model's second try after a retraction; the
 policy's fixed text in place of a withheld reply; the fixed question at moderate risk, or the fixed
-crisis text at high and imminent risk (the model was not asked for either); the fixed text after a
-failure; or broken off by the person."""
+crisis text at high and imminent risk (the model was not asked for either); the fixed answer to
+whether this is a person; the fixed text after a failure; or broken off by the person."""
 
 
 class Risk(IntEnum):

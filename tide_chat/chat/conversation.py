@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tide_chat.chat.identity import asks_what_this_is
 from tide_chat.chat.prompt import History, notes, opening
 from tide_chat.chat.recall import Recalled
 from tide_chat.chat.shape import Shaper
@@ -144,6 +145,12 @@ class Conversation:
             text_of = self._companion.responses.fallback("empty_message", language)
             yield Released(text_of)
             yield self._replied(turn, "fallback", text_of)
+            return
+        if asks_what_this_is(text):
+            answer = self._companion.responses.are_you_human(language)
+            self._remember(text, answer)
+            yield Released(answer)
+            yield self._replied(turn, "disclosure", answer)
             return
         yield from self._model_turn(turn, text, language, cancel)
 
