@@ -28,6 +28,7 @@ class FakeScreen:
             "HIGH": (Risk.HIGH, "suicide"),
             "MODERATE": (Risk.MODERATE, "suicide"),
             "PANIC": (Risk.MODERATE, "panic"),
+            "VOICES": (Risk.MODERATE, "psychosis"),
             "ABUSE": (Risk.HIGH, "abuse_ongoing"),
         }
     )

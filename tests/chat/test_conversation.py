@@ -217,6 +217,7 @@ def test_moderate_risk_gets_the_question_once_and_then_the_conversation_goes_on(
     assert first.outcome == "care" and "?" in first.text
     assert engine.history == []
     assert conversation.ask("MODERATE").outcome == "model"
+    assert conversation.ask("VOICES").outcome == "care"
 
 
 def test_moderate_panic_goes_to_the_model() -> None:

@@ -21,7 +21,7 @@ from tide_chat.chat.prompt import History, notes, opening
 from tide_chat.chat.recall import Recalled
 from tide_chat.chat.shape import Shaper
 from tide_chat.chat.stance import Language, language_of
-from tide_chat.chat.tiers import Tier, tier_of
+from tide_chat.chat.tiers import Tier, gravest, tier_of
 from tide_chat.engine.protocol import Engine
 from tide_chat.types import (
     CancelToken,
@@ -110,7 +110,9 @@ class Conversation:
         self._last_shown = ""
         self._last_heard = ""
         self._count = 0
-        self._tiers: set[Tier] = set()
+        self._had_crisis = False
+        self._cared: set[str] = set()
+        """Categories the person was asked about already; the same question is not put twice."""
 
     def ask(self, text: str, cancel: CancelToken | None = None) -> Reply:
         """Return the reply to a message, whole."""
@@ -138,7 +140,7 @@ class Conversation:
         turn.mark("screen")
         yield Screened(turn.screening)
         tier = tier_of(turn.screening)
-        if tier is not None and not (tier == "care" and "care" in self._tiers):
+        if tier == "crisis" or (tier == "care" and gravest(turn.screening)[0] not in self._cared):
             yield from self._fixed(turn, tier, text, language)
             return
         if not text.strip():
@@ -159,9 +161,10 @@ class Conversation:
     def _fixed(self, turn: _Turn, tier: Tier, text: str, language: Language) -> Iterator[Event]:
         companion = self._companion
         offered = companion.fixed.answer(
-            turn.screening, tier, self._country, language, again=tier in self._tiers
+            turn.screening, tier, self._country, language, again=self._had_crisis
         )
-        self._tiers.add(tier)
+        self._had_crisis = self._had_crisis or tier == "crisis"
+        self._cared.add(gravest(turn.screening)[0])
         turn.help_lines = offered.help_lines
         voice = companion.voice
         stand_in = voice.after_crisis_es if language == "es" else voice.after_crisis

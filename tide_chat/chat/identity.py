@@ -20,7 +20,7 @@ _WHAT = (
 )
 _QUESTION = re.compile(
     rf"\b(?:are|r) (?:you|u) (?:even |actually |really |just |only )*{_WHAT}\b"
-    rf"|\bam i (?:even |actually |really )*(?:talking|speaking|writing|typing) (?:to|with) {_WHAT}\b"
+    rf"|\bam i (?:even |actually |really )*(?:talk|speak|writ|typ)ing (?:to|with) {_WHAT}\b"
     rf"|\bis (?:this|there) (?:even |actually |really |just )*{_WHAT}\b"
     r"|\bis (?:there )?any(?:one|body) (?:even |actually |really )*(?:there|real)\b"
     r"|\bwh?at are (?:you|u)\s*\??$|\bwho are you\s*\??$"

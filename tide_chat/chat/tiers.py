@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias
 
 from tide_chat.safety.help_lines import HelpLines, LineKind
 from tide_chat.safety.responses import FallbackName, Responses
-from tide_chat.types import Category, Risk, Screening
+from tide_chat.types import Category, Risk, Screening, Subject
 
-__all__ = ["FixedAnswers", "Offered", "Tier", "tier_of"]
+__all__ = ["FixedAnswers", "Offered", "Tier", "gravest", "tier_of"]
 
 Tier: TypeAlias = Literal["care", "crisis"]
 
@@ -67,6 +67,15 @@ def tier_of(screening: Screening) -> Tier | None:
     return None
 
 
+def gravest(screening: Screening) -> tuple[Category | Literal["general"], Subject]:
+    """Return category and subject of the gravest finding, the first category breaking ties."""
+    if not screening.findings:
+        return (screening.categories[0] if screening.categories else "general"), "self"
+    order = {category: rank for rank, category in enumerate(screening.categories)}
+    worst = max(screening.findings, key=lambda f: (f.risk, -order.get(f.category, len(order))))
+    return worst.category, worst.subject
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A fixed text with the ids of the help lines it names."""
@@ -101,7 +110,7 @@ class FixedAnswers:
             again: Whether this conversation had the crisis text already. Below imminent risk the
                 shorter one follows then; an imminent message always gets the whole text.
         """
-        category, subject = self._worst(screening)
+        category, subject = gravest(screening)
         kind: str = "third_party" if subject == "other" and tier == "crisis" else category
         lines = self.help_lines
         contacts = lines.first(country, _LINES.get(category, ("general", "suicide")))
@@ -131,12 +140,3 @@ class FixedAnswers:
             else contacts[:1]
         )
         return Offered(text, tuple(line.id for line in named))
-
-    @staticmethod
-    def _worst(screening: Screening) -> tuple[Category | Literal["general"], str]:
-        """Return category and subject of the gravest finding, the first category breaking ties."""
-        if not screening.findings:
-            return (screening.categories[0] if screening.categories else "general"), "self"
-        order = {category: rank for rank, category in enumerate(screening.categories)}
-        worst = max(screening.findings, key=lambda f: (f.risk, -order.get(f.category, len(order))))
-        return worst.category, worst.subject
