@@ -1,8 +1,9 @@
 """Twenty varied messages on the real 0.5B model, held against mechanical checks.
 
 The messages are not the ones prompt and stances were first tuned on; after a first reading of their
-replies the bar for a stance was raised and copied sentences were dropped. The checks say nothing of whether a reply is good, only that it is fit to be shown:
-it speaks to the person, leaks nothing, promises nothing, and is short.
+replies the bar for a stance was raised and copied sentences were dropped. The checks say nothing of
+whether a reply is good, only that it is fit to be shown: it speaks to the person, leaks nothing,
+promises nothing, and is short.
 """
 
 from __future__ import annotations
