@@ -306,3 +306,14 @@ def test_the_record_holds_no_words_of_either_side() -> None:
     reply = conversation.ask("a very particular zebra")
     assert "zebra" not in repr(reply.record)
     assert GOOD not in repr(replace(reply, text="").record)
+
+
+def test_a_policy_that_cannot_be_applied_still_gives_help_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    conversation, engine = make(GOOD)
+    monkeypatch.setattr("tide_chat.safety.responses.Responses.crisis", lambda *_, **__: 1 / 0)
+    reply = conversation.ask("IMMINENT secret words")
+    assert reply.outcome == "fallback" and reply.record.failed == ("policy",)
+    assert reply.record.help_lines and engine.history == []
+    assert "secret" not in reply.text

@@ -160,9 +160,15 @@ class Conversation:
 
     def _fixed(self, turn: _Turn, tier: Tier, text: str, language: Language) -> Iterator[Event]:
         companion = self._companion
-        offered = companion.fixed.answer(
-            turn.screening, tier, self._country, language, again=self._had_crisis
-        )
+        try:
+            with _stage("policy"):
+                offered = companion.fixed.answer(
+                    turn.screening, tier, self._country, language, again=self._had_crisis
+                )
+        except _StageFailed as failure:
+            turn.failed.append(failure.stage)
+            yield from self._fall_back(turn, language)
+            return
         self._had_crisis = self._had_crisis or tier == "crisis"
         self._cared.add(gravest(turn.screening)[0])
         turn.help_lines = offered.help_lines

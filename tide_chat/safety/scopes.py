@@ -38,6 +38,10 @@ _ACCIDENT = re.compile(
     r"\b(?:oven|stove|pan|kettle|iron|cooking|accident\w*|by mistake|shaving|kitchen|gym|coffee|"
     r"barbecue|bbq|grill|running|football|knee|ankle|back)\b"
 )
+_SPORT = re.compile(
+    r"\b(?:(?:at|from|to) the range|shooting range|hunt(?:s|ing|ed)?|deer|target practice|"
+    r"competition|drills?|on patrol|on guard|basic training|held (?:a|the) \w+ to my)\b"
+)
 _DREAM = re.compile(
     r"\b(?:in (?:the|a|my|this) (?:dream|nightmare)|dream(?:ed|t|s)?|nightmares?)\b"
 )
@@ -216,6 +220,7 @@ _JUDGES: dict[str, _Judge] = {
     "routine": _cue(_ROUTINE, "cancelled", whole=True),
     "relationship": _cue(_RELATIONSHIP, "cancelled"),
     "accident": _cue(_ACCIDENT, "cancelled"),
+    "sport": _cue(_SPORT, "cancelled"),
     "dream": _cue(_DREAM, "history", whole=True),
     "history_other": _cue(_HISTORY_OTHER, "history", whole=True),
 }
