@@ -23,7 +23,7 @@ from pydantic_settings import (
 from tide_chat.errors import BadInput
 from tide_chat.paths import Paths, private_folder
 
-__all__ = ["Settings", "guess_country"]
+__all__ = ["Settings", "guess_country", "write_setting"]
 
 
 class Settings(BaseSettings):
