@@ -116,7 +116,7 @@ class Raising:
     def watch(self, user: str = "") -> None:
         raise self.error
 
-    def bring_up(self, text: str, exclude: object = (), before: str = "") -> None:
+    def bring_up(self, text: str, exclude: object = ()) -> None:
         raise self.error
 
 

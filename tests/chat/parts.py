@@ -91,9 +91,7 @@ class FakeRecall:
     excluded: list[Collection[str]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: {"encoder": "fake"})
 
-    def bring_up(
-        self, text: str, exclude_personas: Collection[str] = (), before: str = ""
-    ) -> Recalled:
+    def bring_up(self, text: str, exclude_personas: Collection[str] = ()) -> Recalled:
         self.excluded.append(exclude_personas)
         if self.raises:
             raise self.raises

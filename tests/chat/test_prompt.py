@@ -28,15 +28,8 @@ def test_a_cue_finds_its_stance_and_nonsense_none(stances: Stances) -> None:
     assert stances.nearest("qwerty uiop asdf zxcv?") is None
 
 
-def test_a_statement_near_nothing_is_heard_with_the_message_before_or_as_unheard(
-    stances: Stances,
-) -> None:
-    odd = "qwerty uiop asdf zxcv"
-    found = stances.nearest(odd)
-    assert found is not None and found.id.startswith("unheard")
-    found = stances.nearest(odd, "the nightmares are back, I wake up screaming")
-    assert found is not None and found.id == "nightmare"
-    found = stances.nearest(odd, "what's the capital of Portugal")
+def test_a_statement_near_nothing_is_heard_neutrally(stances: Stances) -> None:
+    found = stances.nearest("qwerty uiop asdf zxcv")
     assert found is not None and found.id.startswith("unheard")
 
 

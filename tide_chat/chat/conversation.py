@@ -108,7 +108,6 @@ class Conversation:
         self._exclude = frozenset(exclude_personas)
         self._history = History(companion.voice)
         self._last_shown = ""
-        self._last_heard = ""
         self._count = 0
         self._had_crisis = False
         self._cared: set[str] = set()
@@ -196,13 +195,12 @@ class Conversation:
         if companion.recall is not None:
             try:
                 with _stage("retrieve"):
-                    turn.recalled = companion.recall.bring_up(text, self._exclude, self._last_heard)
+                    turn.recalled = companion.recall.bring_up(text, self._exclude)
             except _StageFailed as failure:
                 # Without passages the turn goes on; the record says so.
                 turn.failed.append(failure.stage)
             turn.mark("retrieve")
             yield Retrieved(turn.recalled.passages)
-        self._last_heard = text[:_LONGEST_MESSAGE]
         stance, passages = turn.recalled.stance, turn.recalled.passages
         laid_out = text[:_LONGEST_MESSAGE]
         if companion.recall is not None:

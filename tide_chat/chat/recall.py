@@ -31,8 +31,8 @@ class Recalled:
 class StanceFinder(Protocol):
     """Finds how a message is heard; `Stances` is one."""
 
-    def nearest(self, text: str, before: str = "") -> Stance | None:
-        """Return how a message is heard after the one before it, or none."""
+    def nearest(self, text: str) -> Stance | None:
+        """Return how a message is heard, or none."""
         ...
 
 
@@ -46,10 +46,8 @@ class Recall:
         self._stances = stances
         self.versions = versions
 
-    def bring_up(
-        self, text: str, exclude_personas: Collection[str] = (), before: str = ""
-    ) -> Recalled:
-        """Return passages and stance for a message; `before` is the person's message before it.
+    def bring_up(self, text: str, exclude_personas: Collection[str] = ()) -> Recalled:
+        """Return passages and stance for a message.
 
         Raises:
             TideError: the encoder or the index failed.
@@ -57,7 +55,7 @@ class Recall:
         passages: tuple[Passage, ...] = ()
         if self._retriever is not None:
             passages = self._retriever.search(text, exclude_personas=exclude_personas)
-        stance = self._stances.nearest(text, before) if self._stances is not None else None
+        stance = self._stances.nearest(text) if self._stances is not None else None
         return Recalled(passages, stance)
 
 
@@ -92,8 +90,6 @@ class LazyRecall:
                     raise RetrievalError(self._failure) from error
             return self._recall
 
-    def bring_up(
-        self, text: str, exclude_personas: Collection[str] = (), before: str = ""
-    ) -> Recalled:
+    def bring_up(self, text: str, exclude_personas: Collection[str] = ()) -> Recalled:
         """Load if need be and bring up; see `Recall.bring_up`."""
-        return self.load().bring_up(text, exclude_personas, before)
+        return self.load().bring_up(text, exclude_personas)

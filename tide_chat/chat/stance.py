@@ -114,23 +114,16 @@ class Stances:
             raise PolicyError("The file personas/stances.toml is broken.") from error
         return cls(bank.stance, bank.unheard, bank.version, encoder)
 
-    def nearest(self, text: str, before: str = "") -> Stance | None:
+    def nearest(self, text: str) -> Stance | None:
         """Return how a message is heard.
 
         The stance whose cue comes nearest to the message or one of its sentences; failing that,
-        to the message together with the one before it; failing that, `unheard` for a statement
-        and none for a question.
-
-        Args:
-            text: The message.
-            before: The person's message before it, or empty.
+        one of the neutral ones for a statement and none for a question.
         """
         if (found := self._nearest(text)) is not None:
             return found
         if "?" in text or len(text.split()) < _STATEMENT:
             return None
-        if before and (found := self._nearest(f"{before} {text}")) is not None and not found.plain:
-            return found
         return self._unheard[len(text) % len(self._unheard)]
 
     def _nearest(self, text: str) -> Stance | None:
