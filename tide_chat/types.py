@@ -39,6 +39,7 @@ __all__ = [
     "Sampling",
     "Screened",
     "Screening",
+    "Sign",
     "Subject",
     "Token",
     "TurnRecord",
@@ -66,6 +67,11 @@ Category: TypeAlias = Literal[
     "trauma_disclosure",
 ]
 
+Sign: TypeAlias = Literal["explained", "denied", "reached", "calm", "taken", "minor"]
+"""What a message says beside its risk: an earlier alarm was a misunderstanding; it is waved away;
+somebody was reached; a calm that may be a decision; something was already taken; the person says
+that they are under eighteen."""
+
 GuardAct: TypeAlias = Literal[
     "method",
     "endorse",
@@ -90,8 +96,9 @@ Outcome: TypeAlias = Literal[
     "model", "repaired", "replaced", "care", "crisis", "disclosure", "fallback", "cancelled"
 ]
 """How a reply came to be: the model's own words; the model's second try after a retraction; the
-policy's fixed text in place of a withheld reply; the fixed question at moderate risk, or the fixed
-crisis text at high and imminent risk (the model was not asked for either); the fixed answer to
+policy's fixed text in place of a withheld reply; the fixed question at moderate risk or fixed words
+within an episode, or the fixed crisis text at high and imminent risk (the model was not asked for
+any of them); the fixed answer to
 whether this is a person; the fixed text after a failure; or broken off by the person."""
 
 
@@ -198,6 +205,8 @@ class Screening:
     """0 to 1, rising with risk. An ordinal score, not a probability."""
     policy: str = ""
     """Version of the policy files that judged."""
+    signs: tuple[Sign, ...] = ()
+    """What the newest turn says about an earlier alarm; see `Sign`."""
 
     @property
     def rules(self) -> tuple[str, ...]:

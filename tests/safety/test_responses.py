@@ -12,7 +12,7 @@ import pytest
 from tide_chat.errors import MissingPrerequisite, PolicyError
 from tide_chat.safety import responses
 from tide_chat.safety.help_lines import HelpLines
-from tide_chat.safety.responses import FallbackName, Responses
+from tide_chat.safety.responses import EpisodeName, FallbackName, Responses
 from tide_chat.shipped import shipped
 from tide_chat.types import Category
 
@@ -32,6 +32,8 @@ CRISIS_KINDS = {
     "dissociation",
     "substance",
     "third_party",
+    "overdose",
+    "minor",
     "general",
 }
 CARE_KINDS = {
@@ -45,6 +47,7 @@ CARE_KINDS = {
     "eating",
     "child_safety",
     "sexual_violence",
+    "minor",
     "general",
 }
 PLACES = (("US", ("suicide",)), ("ES", ("suicide",)), ("US", ("sexual_violence",)), (None, ()))
@@ -79,7 +82,7 @@ def test_every_kind_has_its_texts_in_both_languages() -> None:
     english = {path[3:] for path in RAW if path.startswith("en.")}
     spanish = {path[3:] for path in RAW if path.startswith("es.")}
     assert english == spanish
-    assert CRISIS_KINDS - set(get_args(Category)) == {"third_party", "general"}
+    assert CRISIS_KINDS - set(get_args(Category)) == {"third_party", "overdose", "minor", "general"}
 
 
 def test_no_text_stands_for_two_things() -> None:
@@ -277,13 +280,21 @@ def test_unknown_words_lead_to_the_general_english_and_imminent_text() -> None:
     assert TEXTS.care("grief", "xx", emergency=emergency, contacts=contacts) == calm
 
 
+@pytest.mark.parametrize("name", get_args(EpisodeName))
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_an_episode_goes_on_with_short_texts(language: str, name: EpisodeName) -> None:
+    contacts = LINES.first("US", ("suicide",))
+    text = TEXTS.episode(name, language, emergency=LINES.emergency("US"), contacts=contacts)
+    assert "{" not in text
+    assert words(text) < 75
+    assert text.count("?") == (name in {"repeat_again", "denied", "calm", "follow_up"})
+    named = text.count(contacts[0].describe(language))
+    assert named == (name in {"repeat", "repeat_again", "denied", "calm"})
+
+
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_smaller_texts(language: str) -> None:
     contacts = LINES.first("US", ("suicide",))
-    repeat = TEXTS.card_repeat(language, emergency=LINES.emergency("US"), contacts=contacts)
-    assert repeat.count(contacts[0].describe(language)) == 1
-    assert words(repeat) < 70
-    assert TEXTS.follow_up(language).count("?") == 1
     assert re.search(r"program", TEXTS.are_you_human(language))
     assert len(re.findall(r"\.", TEXTS.privacy_promise(language))) == 2
     disclosure = TEXTS.disclosure(language)
@@ -310,7 +321,7 @@ BROKEN = {
     "unknown placeholder": SOURCE.replace(
         "there is {contact_second}", "there is {contact_third}", 1
     ),
-    "placeholder in plain text": SOURCE.replace('follow_up = "', 'follow_up = "{emergency} ', 1),
+    "placeholder in plain text": SOURCE.replace('privacy_promise = "', 'privacy_promise = "{emergency} ', 1),
     "empty": re.sub(r'cancelled = ".*"', 'cancelled = " "', SOURCE, count=1),
     "missing fallback": re.sub(r'cancelled = ".*"\n', "", SOURCE, count=1),
     "missing general": SOURCE.replace("crisis.general]", "crisis.anything]"),

@@ -16,13 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tide_chat.chat.episode import Course, Episode
 from tide_chat.chat.identity import asks_what_this_is
 from tide_chat.chat.prompt import History, notes, opening
 from tide_chat.chat.recall import Recalled
 from tide_chat.chat.shape import Shaper
 from tide_chat.chat.stance import Language, language_of
-from tide_chat.chat.tiers import Tier, gravest, tier_of
+from tide_chat.chat.tiers import Offered
 from tide_chat.engine.protocol import Engine
+from tide_chat.safety.responses import EpisodeName
 from tide_chat.types import (
     CancelToken,
     Event,
@@ -52,6 +54,9 @@ __all__ = ["Conversation"]
 
 _TRIES = 2
 """The model may try a withheld reply once more; then the policy's fixed text stands."""
+
+_HEARD_TOGETHER = 4
+"""Messages that are screened together: a danger that builds up is spread over a few of them."""
 
 _LONGEST_MESSAGE = 6000
 """Characters of a message that are laid before the model; all of it is screened."""
@@ -109,9 +114,11 @@ class Conversation:
         self._history = History(companion.voice)
         self._last_shown = ""
         self._count = 0
-        self._had_crisis = False
-        self._cared: set[str] = set()
-        """Categories the person was asked about already; the same question is not put twice."""
+        self._episode = Episode()
+        self._heard: list[str] = []
+        """The newest messages, which are screened together with the next one."""
+        self._joint = Risk.NONE
+        """The level of those messages taken together."""
 
     def ask(self, text: str, cancel: CancelToken | None = None) -> Reply:
         """Return the reply to a message, whole."""
@@ -131,16 +138,16 @@ class Conversation:
         self._count += 1
         try:
             with _stage("screen"):
-                turn.screening = self._companion.screen.screen(text)
+                turn.screening = self._screened(text)
+                course = self._episode.hear(turn.screening)
         except _StageFailed as failure:
             turn.failed.append(failure.stage)
             yield from self._fall_back(turn, language)
             return
         turn.mark("screen")
         yield Screened(turn.screening)
-        tier = tier_of(turn.screening)
-        if tier == "crisis" or (tier == "care" and gravest(turn.screening)[0] not in self._cared):
-            yield from self._fixed(turn, tier, text, language)
+        if course not in {"open", "follow_up"}:
+            yield from self._fixed(turn, course, text, language)
             return
         if not text.strip():
             text_of = self._companion.responses.fallback("empty_message", language)
@@ -153,30 +160,72 @@ class Conversation:
             yield Released(answer)
             yield self._replied(turn, "disclosure", answer)
             return
+        if course == "follow_up":
+            yield from self._follow_up(turn, language)
         yield from self._model_turn(turn, text, language, cancel)
+
+    def misunderstood(self) -> None:
+        """Take back an alarm: the person says that they were misunderstood."""
+        self._episode.misunderstood()
+        self._heard.clear()
+        self._joint = Risk.NONE
+
+    def _screened(self, text: str) -> Screening:
+        """Screen a message alone and after the newest ones; the graver of the two counts.
+
+        Together they count only where they say more than they said before this message, so that
+        one grave message is not answered again at every turn that follows it.
+        """
+        screen = self._companion.screen
+        alone = screen.screen(text)
+        before, self._heard = self._heard, [*self._heard, text][-_HEARD_TOGETHER:]
+        if not before or "explained" in alone.signs:
+            self._joint = alone.risk
+            return alone
+        together = screen.screen([*before, text])
+        grown = together.risk > max(self._joint, alone.risk)
+        self._joint = together.risk
+        return together if grown else alone
 
     # --- the fixed answers -----------------------------------------------------------------
 
-    def _fixed(self, turn: _Turn, tier: Tier, text: str, language: Language) -> Iterator[Event]:
+    def _fixed(self, turn: _Turn, course: Course, text: str, language: Language) -> Iterator[Event]:
         companion = self._companion
         try:
             with _stage("policy"):
-                offered = companion.fixed.answer(
-                    turn.screening, tier, self._country, language, again=self._had_crisis
-                )
+                offered = self._offered(turn.screening, course, language)
         except _StageFailed as failure:
             turn.failed.append(failure.stage)
             yield from self._fall_back(turn, language)
             return
-        self._had_crisis = self._had_crisis or tier == "crisis"
-        self._cared.add(gravest(turn.screening)[0])
         turn.help_lines = offered.help_lines
         voice = companion.voice
         stand_in = voice.after_crisis_es if language == "es" else voice.after_crisis
-        self._history.add(text[:_LONGEST_MESSAGE], stand_in)
+        crisis = course in {"crisis", "repeat"}
+        self._history.add(
+            text[:_LONGEST_MESSAGE], stand_in if crisis or course == "care" else offered.text
+        )
         turn.mark("first_words")
         yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=True)
-        yield self._replied(turn, "crisis" if tier == "crisis" else "care", offered.text)
+        yield self._replied(turn, "crisis" if crisis else "care", offered.text)
+
+    def _offered(self, screening: Screening, course: Course, language: Language) -> Offered:
+        fixed, country = self._companion.fixed, self._country
+        if course == "crisis" or course == "care":
+            return fixed.answer(screening, course, country, language)
+        name: EpisodeName = "repeat" if course == "open" else course
+        if course == "repeat":
+            name = "repeat_again" if self._episode.repeated % 2 == 0 else "repeat"
+        return fixed.episode(name, screening, country, language)
+
+    def _follow_up(self, turn: _Turn, language: Language) -> Iterator[Event]:
+        try:
+            with _stage("policy"):
+                offered = self._offered(turn.screening, "follow_up", language)
+        except _StageFailed as failure:
+            turn.failed.append(failure.stage)
+            return
+        yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=False)
 
     def _fall_back(self, turn: _Turn, language: Language) -> Iterator[Event]:
         stage = turn.failed[-1]

@@ -7,11 +7,12 @@ come from the policy's files; this module only chooses among them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from tide_chat.safety.help_lines import HelpLines, LineKind
-from tide_chat.safety.responses import FallbackName, Responses
+from tide_chat.safety.help_lines import HelpLine, HelpLines, LineKind
+from tide_chat.safety.responses import EpisodeName, FallbackName, Responses
 from tide_chat.types import Category, Risk, Screening, Subject
 
 __all__ = ["FixedAnswers", "Offered", "Tier", "gravest", "tier_of"]
@@ -92,13 +93,7 @@ class FixedAnswers:
     help_lines: HelpLines
 
     def answer(
-        self,
-        screening: Screening,
-        tier: Tier,
-        country: str | None,
-        language: str,
-        *,
-        again: bool = False,
+        self, screening: Screening, tier: Tier, country: str | None, language: str
     ) -> Offered:
         """Return the text for a tier.
 
@@ -107,26 +102,41 @@ class FixedAnswers:
             tier: As `tier_of` gave it.
             country: Whose help lines are named; none names the worldwide set.
             language: `en` or `es`.
-            again: Whether this conversation had the crisis text already. Below imminent risk the
-                shorter one follows then; an imminent message always gets the whole text.
         """
-        category, subject = gravest(screening)
-        kind: str = "third_party" if subject == "other" and tier == "crisis" else category
-        lines = self.help_lines
-        contacts = lines.first(country, _LINES.get(category, ("general", "suicide")))
-        emergency = lines.emergency(country)
+        kind, contacts, emergency = self._about(screening, country, tier)
         if tier == "care":
             text = self.responses.care(kind, language, emergency=emergency, contacts=contacts)
-            named = contacts[:1]
-        elif again and screening.risk is not Risk.IMMINENT:
-            text = self.responses.card_repeat(language, emergency=emergency, contacts=contacts)
-            named = (*contacts[:1], emergency)
-        else:
-            text = self.responses.crisis(
-                kind, screening.risk.label, language, emergency=emergency, contacts=contacts
-            )
-            named = (emergency, *contacts)
-        return Offered(text, tuple(dict.fromkeys(line.id for line in named)))
+            return _offered(text, contacts[:1])
+        text = self.responses.crisis(
+            kind, screening.risk.label, language, emergency=emergency, contacts=contacts
+        )
+        return _offered(text, (emergency, *contacts))
+
+    def episode(
+        self, name: EpisodeName, screening: Screening, country: str | None, language: str
+    ) -> Offered:
+        """Return a text of an episode that has had its card; arguments as for `answer`."""
+        _, contacts, emergency = self._about(screening, country, "crisis")
+        text = self.responses.episode(name, language, emergency=emergency, contacts=contacts)
+        named = [line for line in (*contacts[:1], emergency) if line.describe(language) in text]
+        return _offered(text, tuple(named) if name != "repeat" else (*contacts[:1], emergency))
+
+    def _about(
+        self, screening: Screening, country: str | None, tier: Tier
+    ) -> tuple[str, tuple[HelpLine, ...], HelpLine]:
+        """Return which text a screening asks for, the lines it may name, and the emergency one."""
+        category, subject = gravest(screening)
+        kinds = _LINES.get(category, ("general", "suicide"))
+        kind: str = category
+        signs = screening.signs
+        if subject == "other" and tier == "crisis":
+            kind = "third_party"
+        elif category == "suicide" and "taken" in signs and tier == "crisis":
+            kind = "overdose"
+        elif category in {"suicide", "self_harm"} and "minor" in signs:
+            kind, kinds = "minor", ("suicide", "child")
+        lines = self.help_lines
+        return kind, lines.first(country, kinds), lines.emergency(country)
 
     def fallback(self, stage: str, country: str | None, language: str) -> Offered:
         """Return the text for a part of the turn that failed."""
@@ -139,4 +149,8 @@ class FixedAnswers:
             if emergency.call and emergency.call in text
             else contacts[:1]
         )
-        return Offered(text, tuple(line.id for line in named))
+        return _offered(text, named)
+
+
+def _offered(text: str, lines: Sequence[HelpLine]) -> Offered:
+    return Offered(text, tuple(dict.fromkeys(line.id for line in lines)))

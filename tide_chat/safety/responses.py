@@ -22,7 +22,12 @@ from tide_chat.errors import MissingPrerequisite, PolicyError
 from tide_chat.safety.help_lines import ANYWHERE, HelpLine
 from tide_chat.shipped import shipped
 
-__all__ = ["FallbackName", "Language", "Responses"]
+__all__ = ["EpisodeName", "FallbackName", "Language", "Responses"]
+
+EpisodeName: TypeAlias = Literal[
+    "repeat", "repeat_again", "explained", "denied", "reached", "calm", "follow_up"
+]
+"""The texts of an episode after its first card; docs/safety-protocol.md says when each is due."""
 
 FallbackName: TypeAlias = Literal[
     "screening_failed",
@@ -80,11 +85,10 @@ class Language(_Model):
 
     emergency_elsewhere: _Plain
     """What stands for the emergency number where the country is not known."""
-    follow_up: _Plain
-    card_repeat: _Text
     are_you_human: _Plain
     privacy_promise: _Plain
     disclosure: _Disclosure
+    episode: dict[EpisodeName, _Text]
     crisis: dict[str, _Crisis]
     care: dict[str, _Text]
     fallback: dict[FallbackName, _Text]
@@ -100,6 +104,8 @@ class _File(_Model):
         for language in (self.en, self.es):
             if "general" not in language.crisis or "general" not in language.care:
                 raise ValueError("the `general` texts are missing")
+            if set(language.episode) != set(get_args(EpisodeName)):
+                raise ValueError("a text of the episode is missing")
             if set(language.fallback) != set(get_args(FallbackName)):
                 raise ValueError("a fallback text is missing")
             if language.crisis.keys() != self.en.crisis.keys():
@@ -188,11 +194,16 @@ class Responses:
         texts = self._in(language).care
         return self._fill(texts.get(kind, texts["general"]), language, emergency, contacts)
 
-    def card_repeat(
-        self, language: str = "en", *, emergency: HelpLine, contacts: Sequence[HelpLine]
+    def episode(
+        self,
+        name: EpisodeName,
+        language: str = "en",
+        *,
+        emergency: HelpLine,
+        contacts: Sequence[HelpLine],
     ) -> str:
-        """Return the shorter text for a further message in an episode that has had its card."""
-        return self._fill(self._in(language).card_repeat, language, emergency, contacts)
+        """Return a text of an episode that has had its card."""
+        return self._fill(self._in(language).episode[name], language, emergency, contacts)
 
     def fallback(
         self,
@@ -204,10 +215,6 @@ class Responses:
     ) -> str:
         """Return the text that stands in when a part of the turn did not work."""
         return self._fill(self._in(language).fallback[name], language, emergency, contacts)
-
-    def follow_up(self, language: str = "en") -> str:
-        """Return the question that comes back to an episode some turns later."""
-        return self._in(language).follow_up
 
     def are_you_human(self, language: str = "en") -> str:
         """Return the answer to someone who asks what they are talking to."""

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import get_args
 
 from tide_chat.safety.normalise import Normalised, normalise
 from tide_chat.safety.rules import Rule, RuleSet, load_rules
 from tide_chat.safety.scopes import Surroundings, Verdict, judge
-from tide_chat.types import Category, Finding, Risk, Screening
+from tide_chat.types import Category, Finding, Risk, Screening, Sign
 
 __all__ = ["TURN_SEPARATOR", "Screen"]
 
 TURN_SEPARATOR = " || "
 """Between the turns of a conversation given as one text."""
+
+_SIGNS: tuple[Sign, ...] = get_args(Sign)
 
 _SCORES = {Risk.NONE: 0.0, Risk.LOW: 0.2, Risk.MODERATE: 0.5, Risk.HIGH: 0.75, Risk.IMMINENT: 0.95}
 """The score is ordinal: a level's base, plus a little for each further finding of that level."""
@@ -71,18 +74,22 @@ class Screen:
         turns = text.split(TURN_SEPARATOR) if isinstance(text, str) else list(text)
         findings: list[Finding] = []
         tags: dict[str, Finding] = {}
+        newest: set[str] = set()
         for number, turn in enumerate(turns):
-            for rule, finding in self._evidence(turn, number):
-                for tag in rule.tags if finding.risk is rule.risk else ():
+            newest.clear()
+            for rule, finding, now in self._evidence(turn, number):
+                for tag in rule.tags if now else ():
                     tags.setdefault(tag, finding)
+                    newest.add(tag)
                 if finding.risk > Risk.NONE:
                     findings.append(finding)
         findings += _combined(tags)
         if "minor" in tags:
             findings = [_raised(finding) for finding in findings]
-        return self._screening(findings)
+        return self._screening(findings, newest)
 
-    def _evidence(self, turn: str, number: int) -> Iterator[tuple[Rule, Finding]]:
+    def _evidence(self, turn: str, number: int) -> Iterator[tuple[Rule, Finding, bool]]:
+        """Yield each rule that fired, its finding, and whether it speaks of the present."""
         for offset, part in _windows(turn):
             normal = normalise(part)
             for rule in self._rules.rules:
@@ -90,19 +97,21 @@ class Screen:
                     place = Surroundings.of(normal.text, match.start(), match.end())
                     verdict = judge(place, rule.scopes)
                     if verdict != "cancelled":
-                        yield rule, _finding(rule, verdict, normal, place, offset, number)
+                        found = _finding(rule, verdict, normal, place, offset, number)
+                        yield rule, found, verdict != "history"
                         if verdict == "stands":
                             break
 
-    def _screening(self, findings: list[Finding]) -> Screening:
+    def _screening(self, findings: list[Finding], tags: set[str]) -> Screening:
+        signs = tuple(sign for sign in _SIGNS if sign in tags)
         ordered = sorted(findings, key=lambda f: (-f.risk, f.turn, f.start, f.rule))
         if not ordered:
-            return Screening(Risk.NONE, policy=self.policy)
+            return Screening(Risk.NONE, policy=self.policy, signs=signs)
         risk = ordered[0].risk
         same = sum(finding.risk is risk for finding in ordered)
         score = min(_SCORES[risk] + _MORE * (same - 1), _SCORES[risk] + 0.04)
         categories: tuple[Category, ...] = tuple(dict.fromkeys(f.category for f in ordered))
-        return Screening(risk, categories, tuple(ordered), score, self.policy)
+        return Screening(risk, categories, tuple(ordered), score, self.policy, signs)
 
 
 @lru_cache(maxsize=1)
