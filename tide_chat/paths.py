@@ -54,6 +54,11 @@ class Paths:
         return self.config / "settings.toml"
 
     @property
+    def referrals_file(self) -> Path:
+        """How often help lines were named: one number a year."""
+        return self.data / "referrals.json"
+
+    @property
     def consent_file(self) -> Path:
         """Records that the disclosure was read: a version and a date, nothing else."""
         return self.config / "consent.toml"

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """Length of the model's context."""
     retrieval: bool = True
     """Whether reference passages are laid before the model."""
+    count_referrals: bool = True
+    """Whether a yearly count of how often help lines were named is kept on this machine."""
 
     @classmethod
     def load(cls, paths: Paths | None = None) -> Settings:

@@ -27,6 +27,7 @@ __all__ = [
     "GuardVerdict",
     "HelpOffered",
     "Message",
+    "Notice",
     "Outcome",
     "Passage",
     "Released",
@@ -388,10 +389,17 @@ class Retracted:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence the law wants said from time to time; not part of the reply."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Replied:
     """The last event of every turn."""
 
     reply: Reply
 
 
-Event: TypeAlias = Screened | Retrieved | HelpOffered | Released | Retracted | Replied
+Event: TypeAlias = Screened | Retrieved | HelpOffered | Notice | Released | Retracted | Replied

@@ -294,7 +294,6 @@ def test_an_episode_goes_on_with_short_texts(language: str, name: EpisodeName) -
 
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_smaller_texts(language: str) -> None:
-    contacts = LINES.first("US", ("suicide",))
     assert re.search(r"program", TEXTS.are_you_human(language))
     assert len(re.findall(r"\.", TEXTS.privacy_promise(language))) == 2
     disclosure = TEXTS.disclosure(language)
@@ -321,7 +320,9 @@ BROKEN = {
     "unknown placeholder": SOURCE.replace(
         "there is {contact_second}", "there is {contact_third}", 1
     ),
-    "placeholder in plain text": SOURCE.replace('privacy_promise = "', 'privacy_promise = "{emergency} ', 1),
+    "placeholder in plain text": SOURCE.replace(
+        'privacy_promise = "', 'privacy_promise = "{emergency} ', 1
+    ),
     "empty": re.sub(r'cancelled = ".*"', 'cancelled = " "', SOURCE, count=1),
     "missing fallback": re.sub(r'cancelled = ".*"\n', "", SOURCE, count=1),
     "missing general": SOURCE.replace("crisis.general]", "crisis.anything]"),

@@ -16,6 +16,7 @@ from tide_chat import __version__
 from tide_chat.chat.conversation import Conversation
 from tide_chat.chat.prompt import PROMPT_VERSION, prefix
 from tide_chat.chat.recall import LazyRecall, Recall
+from tide_chat.chat.referrals import Referrals
 from tide_chat.chat.stance import Language
 from tide_chat.chat.tiers import FixedAnswers
 from tide_chat.chat.voice import Voice
@@ -55,6 +56,7 @@ class Companion:
         voice: Voice | None = None,
         sampling: Sampling | None = None,
         quote_passages: bool = True,
+        referrals: Referrals | None = None,
     ) -> None:
         """Put a companion together; every safety part left out is the shipped one.
 
@@ -69,6 +71,7 @@ class Companion:
             voice: The constant beginning of the prompt.
             sampling: How tokens are drawn; the seed is replaced turn by turn.
             quote_passages: Whether the nearest passage's reply is laid before the model in full.
+            referrals: Counts how often help lines were named; none counts nothing.
         """
         self.engine = engine
         self.screen = screen or Screen.shipped()
@@ -78,6 +81,7 @@ class Companion:
         self.fixed = FixedAnswers(self.responses, help_lines or HelpLines.shipped())
         self.voice = voice or Voice.shipped()
         self.quote_passages = quote_passages
+        self.referrals = referrals
         self._sampling = sampling or Sampling(temperature=0.4, max_tokens=140)
 
     @classmethod
@@ -126,6 +130,7 @@ class Companion:
             voice=voice,
             recall=recall,
             quote_passages=engine is None or not _is_tiny(engine.name),
+            referrals=Referrals(paths.referrals_file) if settings.count_referrals else None,
         )
 
     def conversation(

@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from tide_chat.types import (
     GuardFinding,
     HelpOffered,
     Message,
+    Notice,
     Outcome,
     Released,
     Replied,
@@ -54,6 +55,8 @@ __all__ = ["Conversation"]
 
 _TRIES = 2
 """The model may try a withheld reply once more; then the policy's fixed text stands."""
+
+_NOTICE_SECONDS = 3 * 3600.0
 
 _HEARD_TOGETHER = 4
 """Messages that are screened together: a danger that builds up is spread over a few of them."""
@@ -115,6 +118,7 @@ class Conversation:
         self._last_shown = ""
         self._count = 0
         self._episode = Episode()
+        self._noticed = time.monotonic()
         self._heard: list[str] = []
         """The newest messages, which are screened together with the next one."""
         self._joint = Risk.NONE
@@ -149,6 +153,7 @@ class Conversation:
         if course not in {"open", "follow_up"}:
             yield from self._fixed(turn, course, text, language)
             return
+        yield from self._notice(language)
         if not text.strip():
             text_of = self._companion.responses.fallback("empty_message", language)
             yield Released(text_of)
@@ -207,6 +212,8 @@ class Conversation:
         )
         turn.mark("first_words")
         yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=True)
+        if offered.help_lines:
+            self._count_referral()
         yield self._replied(turn, "crisis" if crisis else "care", offered.text)
 
     def _offered(self, screening: Screening, course: Course, language: Language) -> Offered:
@@ -217,6 +224,20 @@ class Conversation:
         if course == "repeat":
             name = "repeat_again" if self._episode.repeated % 2 == 0 else "repeat"
         return fixed.episode(name, screening, country, language)
+
+    def _notice(self, language: Language) -> Iterator[Event]:
+        """Say every three hours what this is, as New York's General Business Law 1702 wants it."""
+        now = time.monotonic()
+        if now - self._noticed >= _NOTICE_SECONDS:
+            self._noticed = now
+            yield Notice(self._companion.responses.new_york(language))
+
+    def _count_referral(self) -> None:
+        referrals = self._companion.referrals
+        if referrals is not None:
+            # A count that cannot be kept must not stand between a person and a help line.
+            with suppress(OSError):
+                referrals.add()
 
     def _follow_up(self, turn: _Turn, language: Language) -> Iterator[Event]:
         try:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "help-lines": "tide_chat.cli.help_lines",
     "models": "tide_chat.cli.models",
     "references": "tide_chat.cli.references",
+    "referrals": "tide_chat.cli.referrals",
     "score": "tide_chat.cli.score",
     "screen": "tide_chat.cli.screen",
     "setup": "tide_chat.cli.setup",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 
 from tide_chat.errors import BadInput
-from tide_chat.types import HelpOffered, Released, Replied, Reply, Retracted
+from tide_chat.types import HelpOffered, Notice, Released, Replied, Reply, Retracted
 
 __all__ = ["command"]
 
@@ -104,9 +104,11 @@ def _print(events: Iterator[object]) -> Reply:
                     click.echo("\n(That is taken back.)")
                 click.echo(replacement, nl=False)
                 on_a_line = bool(replacement)
-            case HelpOffered(words):
-                click.echo(words, nl=False)
-                on_a_line = True
+            case HelpOffered(words, whole_reply=whole):
+                click.echo(words, nl=not whole)
+                on_a_line = whole
+            case Notice(words):
+                click.echo(words)
             case Replied(reply):
                 click.echo()
                 return reply

@@ -25,6 +25,7 @@ from tide_chat.types import (
     CancelToken,
     Event,
     HelpOffered,
+    Notice,
     Released,
     Replied,
     Retracted,
@@ -180,6 +181,8 @@ class ChatScreen(Screen[None]):
             self._carded = self._carded or event.whole_reply
             lines = self._desk.fixed.named(event.help_lines)
             await transcript.add_help(event.text, lines, urgent=event.risk >= Risk.HIGH)
+        elif isinstance(event, Notice):
+            await transcript.add_note(event.text)
         elif isinstance(event, Released):
             self._waiting = False
             (await self._reply()).append(event.text)

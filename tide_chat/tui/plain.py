@@ -27,6 +27,7 @@ from tide_chat.types import (
     CancelToken,
     Event,
     HelpOffered,
+    Notice,
     Released,
     Replied,
     Retracted,
@@ -225,6 +226,9 @@ class _Shown:
             self._mode.say(f"Help: {words.clean(event.text).strip()}")
             for line in self._mode._desk.fixed.named(event.help_lines):
                 self._mode.say(f"Help: {line.describe(self._mode._desk.fixed.language)}")
+        elif isinstance(event, Notice):
+            self.end()
+            self._mode.say(f"Note: {event.text}")
         elif isinstance(event, Released):
             self._append(event.text)
         elif isinstance(event, Retracted):
