@@ -20,7 +20,7 @@ BELOW = {
     "personas": {"errors", "shipped", "types"},
     "encoder": {"errors", "paths", "shipped", "types"},
     "shelf": {"errors", "paths", "settings", "shipped", "types"},
-    "safety": {"errors", "shipped", "types"},
+    "safety": {"encoder", "errors", "shipped", "types"},
     "retrieval": {"encoder", "errors", "paths", "personas", "shipped", "types"},
     "engine": {"errors", "types"},
     "chat": {
@@ -49,15 +49,17 @@ BELOW = {
         "shipped",
         "types",
     },
+    "tuning": {"encoder", "errors", "paths", "safety", "types"},
     "tui": {"chat", "errors", "paths", "safety", "settings", "shipped", "types"},
 }
 """Room to the rooms it may import; `cli` may import all."""
 
 ALONE = {
     "llama_cpp": {"engine", "cli/doctor.py"},
-    "torch": {"encoder"},
+    "torch": {"encoder", "tuning"},
     "sentence_transformers": {"encoder"},
     "onnxruntime": {"encoder"},
+    "transformers": {"encoder", "tuning"},
     "faiss": {"retrieval"},
     "textual": {"tui"},
 }

@@ -116,4 +116,7 @@ def test_the_real_program_talks_with_the_network_unplugged(
     assert done.stderr == ""
     assert SECRET.encode() not in written(work)
     after = {file: file.stat().st_mtime_ns for file in with_models.rglob("*") if file.is_file()}
-    assert after == before
+    # A message of these names help lines, which are counted by year (docs/privacy.md).
+    changed = {file.name for file in after if after[file] != before.get(file)}
+    assert changed <= {"referrals.json", "referrals.json.lock"}
+    assert set(before) <= set(after)

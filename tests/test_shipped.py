@@ -43,7 +43,13 @@ def test_the_wheel_holds_every_data_file_and_no_weights(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for kind in ("gguf", "safety", "personas"):
         for file in (ROOT / kind).rglob("*"):
-            if file.is_file() and not file.name.startswith("."):
+            labelled = file.relative_to(ROOT).parts[1] in {"messages", "replies"}
+            if file.is_file() and not file.name.startswith(".") and not labelled:
                 assert f"tide_chat/_data/{file.relative_to(ROOT).as_posix()}" in names
-    assert not [name for name in names if name.endswith((".gguf", ".safetensors", ".onnx", ".bin"))]
+    weights = [name for name in names if name.endswith((".gguf", ".safetensors", ".onnx", ".bin"))]
+    assert sorted(weights) == [
+        "tide_chat/_data/safety/classifier/guard.onnx",
+        "tide_chat/_data/safety/classifier/screen.onnx",
+    ]
+    assert not [name for name in names if "/messages/" in name or "/replies/" in name]
     assert "tide_chat/py.typed" in names

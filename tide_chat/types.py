@@ -68,10 +68,12 @@ Category: TypeAlias = Literal[
     "trauma_disclosure",
 ]
 
-Sign: TypeAlias = Literal["explained", "denied", "reached", "calm", "taken", "minor"]
+Sign: TypeAlias = Literal[
+    "explained", "denied", "reached", "calm", "taken", "minor", "affirmed", "negated"
+]
 """What a message says beside its risk: an earlier alarm was a misunderstanding; it is waved away;
 somebody was reached; a calm that may be a decision; something was already taken; the person says
-that they are under eighteen."""
+that they are under eighteen; a short yes or no, that means something only after a question."""
 
 GuardAct: TypeAlias = Literal[
     "method",
@@ -91,6 +93,12 @@ GuardAct: TypeAlias = Literal[
     "third_person",
     "overlong",
     "link",
+    "graphic",
+    "advice_rush",
+    "stigma",
+    "force_promise",
+    "mind_read",
+    "pressure",
 ]
 
 Outcome: TypeAlias = Literal[

@@ -48,7 +48,7 @@ class Clock:
 
 def hear(*heard: Screening) -> list[Course]:
     episode = Episode(Clock())
-    return [episode.hear(each) for each in heard]
+    return [episode.hear(each).course for each in heard]
 
 
 CALM = screening(Risk.NONE)
@@ -74,24 +74,24 @@ def test_a_denial_is_answered_once_and_lowers_nothing() -> None:
     episode = Episode(Clock())
     episode.hear(screening(Risk.IMMINENT))
     denied = screening(Risk.NONE, "denied")
-    assert episode.hear(denied) == "denied"
+    assert episode.hear(denied).course == "denied"
     assert episode.level is Risk.IMMINENT
-    assert episode.hear(denied) == "open"
+    assert episode.hear(denied).course == "open"
     assert episode.level is Risk.IMMINENT
 
 
 def test_an_explanation_ends_the_episode() -> None:
     episode = Episode(Clock())
     episode.hear(screening(Risk.HIGH))
-    assert episode.hear(screening(Risk.LOW, "explained")) == "explained"
+    assert episode.hear(screening(Risk.LOW, "explained")).course == "explained"
     assert episode.level is Risk.NONE
-    assert episode.hear(screening(Risk.HIGH)) == "crisis"
+    assert episode.hear(screening(Risk.HIGH)).course == "crisis"
 
 
 def test_an_explanation_that_is_itself_grave_ends_nothing() -> None:
     episode = Episode(Clock())
     episode.hear(screening(Risk.HIGH))
-    assert episode.hear(screening(Risk.IMMINENT, "explained")) == "crisis"
+    assert episode.hear(screening(Risk.IMMINENT, "explained")).course == "crisis"
     assert episode.level is Risk.IMMINENT
 
 
@@ -111,6 +111,32 @@ def test_somebody_reached_is_met_once() -> None:
     reached = screening(Risk.NONE, "reached")
     assert hear(screening(Risk.HIGH), reached, reached) == ["crisis", "reached", "open"]
     assert hear(screening(Risk.MODERATE), reached) == ["care", "open"]
+
+
+YES, NO = screening(Risk.NONE, "affirmed"), screening(Risk.NONE, "negated")
+
+
+def test_a_yes_to_the_gentle_question_is_a_disclosure() -> None:
+    episode = Episode(Clock())
+    episode.hear(screening(Risk.MODERATE))
+    heard = episode.hear(YES)
+    assert heard.course == "crisis"
+    assert heard.screening.risk is Risk.HIGH and heard.screening.categories == ("suicide",)
+    again = episode.hear(YES)
+    assert again.course == "crisis" and again.screening.risk is Risk.IMMINENT
+
+
+def test_a_no_to_the_gentle_question_answers_it_and_after_a_card_denies() -> None:
+    assert hear(screening(Risk.MODERATE), NO, CALM) == ["care", "open", "open"]
+    assert hear(screening(Risk.HIGH), NO) == ["crisis", "denied"]
+
+
+def test_a_yes_elsewhere_means_nothing_and_after_the_follow_up_that_somebody_was_reached() -> None:
+    assert hear(YES, NO) == ["open", "open"]
+    turns = [screening(Risk.HIGH), *[CALM] * (FOLLOW_UP_TURNS + 1), YES]
+    assert hear(*turns)[-2:] == ["follow_up", "reached"]
+    flashback = screening(Risk.MODERATE, category="dissociation")
+    assert hear(flashback, YES) == ["care", "open"]
 
 
 def test_the_question_comes_back_once() -> None:
@@ -142,7 +168,7 @@ def test_a_long_silence_lowers_it_and_in_the_end_closes_it() -> None:
     episode.hear(CALM)
     assert episode.level is Risk.MODERATE
     clock.now += FADE_SECONDS * 2
-    assert episode.hear(screening(Risk.HIGH)) == "crisis"
+    assert episode.hear(screening(Risk.HIGH)).course == "crisis"
 
 
 # --- in a conversation, with the shipped screen and texts -----------------------------------------

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tide_chat.encoder.onnx import GRAPH, RECEIPT, WEIGHTS, OnnxEncoder, encodable, prepared
+from tide_chat.encoder.onnx import GRAPH, RECEIPT, WEIGHTS, OnnxEncoder, prepared
+from tide_chat.encoder.runtime import encodable
 from tide_chat.encoder.scripted import ScriptedEncoder
 from tide_chat.errors import EncoderError, MissingPrerequisite
 from tide_chat.paths import Paths

@@ -18,7 +18,7 @@ from tide_chat.safety.guard_rules import CompiledRule, Example, read_rules
 from tide_chat.shipped import shipped
 from tide_chat.types import GuardAct
 
-GUARD = Guard.shipped()
+GUARD = Guard.of_rules()
 CASES: list[dict[str, Any]] = [
     json.loads(line)
     for line in Path(__file__).with_name("guard_cases.jsonl").read_text("utf-8").splitlines()
@@ -43,8 +43,12 @@ def test_a_rules_negative_examples_pass_all_rules(rule: CompiledRule, case: Exam
     assert GUARD.check(case.text, case.user).findings == ()
 
 
-def test_every_act_has_a_rule() -> None:
-    assert {rule.rule.act for rule in GUARD.rules} == set(get_args(GuardAct))
+OF_MEANING = {"graphic", "advice_rush", "stigma", "force_promise", "mind_read", "pressure"}
+"""Acts that only the trained classifier looks for."""
+
+
+def test_every_act_of_wording_has_a_rule() -> None:
+    assert {rule.rule.act for rule in GUARD.rules} == set(get_args(GuardAct)) - OF_MEANING
     assert all(rule.rule.id.split(".")[1] == rule.rule.act for rule in GUARD.rules)
 
 
@@ -93,7 +97,7 @@ def test_findings_point_into_the_reply_as_it_was_written() -> None:
 
 
 def test_the_shipped_guard_is_read_once_and_names_its_policy() -> None:
-    assert Guard.shipped() is GUARD
+    assert Guard.shipped() is Guard.shipped()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d\+[0-9a-f]{8}", GUARD.policy)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tide_chat.safety.clauses import Clause, Clauses, Folded, fold
 from tide_chat.safety.guard import Guard
 
-GUARD = Guard.shipped()
+GUARD = Guard.of_rules()
 CASES = [
     json.loads(line)
     for line in Path(__file__).with_name("guard_cases.jsonl").read_text("utf-8").splitlines()

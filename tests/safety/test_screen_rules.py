@@ -20,7 +20,7 @@ def fires(rule: Rule, text: str) -> bool:
     """Whether the rule gives its own level for the text; a rule without one only has to match."""
     if rule.risk is Risk.NONE:
         return rule.pattern.search(normalise(text).text) is not None
-    found = Screen.shipped().screen(text).findings
+    found = Screen.of_rules().screen(text).findings
     return any(finding.rule == rule.id and finding.risk is rule.risk for finding in found)
 
 
@@ -48,7 +48,7 @@ def test_the_rules_cover_every_category_of_danger() -> None:
 
 
 def test_the_version_names_the_content() -> None:
-    assert "+" in Screen.shipped().policy == load_rules().version
+    assert "+" in Screen.of_rules().policy == load_rules().version
 
 
 @pytest.mark.parametrize("raw", [b"\xff", b"= broken"])

@@ -158,11 +158,15 @@ class Companion:
         )
 
     def warm(self) -> None:
-        """Load what the first turn would otherwise wait for: encoder, index, stances.
+        """Load what the first turn would otherwise wait for: classifiers, encoder, index, stances.
 
         Raises:
-            RetrievalError: they cannot be loaded; turns go on without them.
+            EncoderError: a classifier cannot be loaded; every message is then answered with the
+                fixed text for that.
+            RetrievalError: the others cannot be loaded; turns go on without them.
         """
+        self.screen.warm()
+        self.guard.warm()
         if isinstance(self.recall, LazyRecall):
             self.recall.load()
 

@@ -142,8 +142,8 @@ class Conversation:
         self._count += 1
         try:
             with _stage("screen"):
-                turn.screening = self._screened(text)
-                course = self._episode.hear(turn.screening)
+                heard = self._episode.hear(self._screened(text))
+                turn.screening, course = heard.screening, heard.course
         except _StageFailed as failure:
             turn.failed.append(failure.stage)
             yield from self._fall_back(turn, language)
@@ -188,7 +188,7 @@ class Conversation:
             self._joint = alone.risk
             return alone
         together = screen.screen([*before, text])
-        grown = together.risk > max(self._joint, alone.risk)
+        grown = together.risk > max(self._joint, alone.risk, self._episode.level)
         self._joint = together.risk
         return together if grown else alone
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from tide_chat.chat.tiers import gravest, tier_of
-from tide_chat.types import Category, Risk, Screening
+from tide_chat.types import Category, Finding, Risk, Screening
 
-__all__ = ["Course", "Episode"]
+__all__ = ["Course", "Episode", "Heard"]
 
 Course: TypeAlias = Literal[
     "crisis", "repeat", "care", "explained", "denied", "reached", "calm", "follow_up", "open"
@@ -27,6 +27,19 @@ Course: TypeAlias = Literal[
 word on an explanation, a denial, somebody reached, or a sudden calm; the model, after the question
 that comes back to an episode; or the model alone."""
 
+_ASKS: frozenset[Category] = frozenset({
+    "suicide",
+    "self_harm",
+    "harm_to_others",
+    "abuse_ongoing",
+    "child_safety",
+    "sexual_violence",
+    "substance",
+    "psychosis",
+    "medical_emergency",
+})
+"""Kinds of danger whose texts ask something that yes or no answers."""
+
 FOLLOW_UP_TURNS = 3
 """Quiet turns after a card until its question comes back (SAFETY.md 4: follows up)."""
 
@@ -34,6 +47,14 @@ FADE_TURNS = 8
 FADE_SECONDS = 3600.0
 """An episode's level falls by one after so many quiet turns, or so long a silence. Chosen by this
 project: no source gives a figure, and either is slower than any denial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What answers a message, and the message's screening as the episode understands it."""
+
+    course: Course
+    screening: Screening
 
 
 @dataclass
@@ -54,17 +75,21 @@ class Episode:
     _category: Category | Literal["general"] = "general"
     _asked: set[str] = field(default_factory=set)
     _answered: set[str] = field(default_factory=set)
+    _question: Course = "open"
+    """What answered the message before: some of it asks a question."""
     _quiet: int = 0
     _followed_up: bool = False
     _last: float | None = None
 
-    def hear(self, screening: Screening) -> Course:
+    def hear(self, screening: Screening) -> Heard:
         """Take in a message's screening and return what answers the message."""
         self._fade()
+        screening = self._answered_question(screening)
         course = self._course(screening)
         alarmed = course in {"crisis", "repeat", "care"}
         self._quiet = 0 if alarmed else self._quiet + 1
-        return course
+        self._question = course
+        return Heard(course, screening)
 
     def misunderstood(self) -> None:
         """End the episode: the person says that the alarm was a misunderstanding."""
@@ -73,6 +98,25 @@ class Episode:
         self._category = "general"
         self._answered.clear()
         self._followed_up = False
+
+    def _answered_question(self, screening: Screening) -> Screening:
+        """Read a short yes or no by the question it answers."""
+        category = self._category
+        if category == "general" or category not in _ASKS:
+            return screening
+        if "affirmed" in screening.signs and self._question in {"care", "crisis"}:
+            risk = max(screening.risk, Risk(min(self.level + 1, Risk.IMMINENT)), Risk.HIGH)
+            found = Finding("episode.affirmed", category, risk, 0, 1)
+            return replace(
+                screening, risk=risk, categories=(category,), findings=(found,), score=risk / 5
+            )
+        if "affirmed" in screening.signs and self._question == "follow_up":
+            return replace(screening, signs=(*screening.signs, "reached"))
+        if "negated" in screening.signs and self._question == "care":
+            self.level = Risk.NONE
+        elif "negated" in screening.signs and self._question in {"crisis", "repeat"}:
+            return replace(screening, signs=(*screening.signs, "denied"))
+        return screening
 
     def _course(self, screening: Screening) -> Course:
         signs = screening.signs

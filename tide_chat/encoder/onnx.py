@@ -8,20 +8,19 @@ test holds the two runtimes equal.
 from __future__ import annotations
 
 import hashlib
-import os
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tide_chat.errors import EncoderError, MissingPrerequisite
+from tide_chat.encoder.runtime import encodable, failing_as, feeds_of, open_session, open_tokenizer
+from tide_chat.errors import MissingPrerequisite
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["GRAPH", "MAX_TOKENS", "RECEIPT", "WEIGHTS", "OnnxEncoder", "encodable", "prepared"]
+__all__ = ["GRAPH", "MAX_TOKENS", "RECEIPT", "WEIGHTS", "OnnxEncoder", "prepared"]
 
 GRAPH = "sentence.onnx"
 RECEIPT = "sentence.toml"
@@ -30,18 +29,9 @@ WEIGHTS = "model.safetensors"
 MAX_TOKENS = 256
 """Longer texts are cut, as sentence-transformers cuts them (FACTS: max_seq_length 256)."""
 
-_MAX_CHARACTERS = 20_000
-"""Characters that are tokenised at all, over ten times what 256 tokens of ordinary prose cover:
-tokenising a pasted megabyte only to throw it away would take seconds."""
-
 _BATCH = 32
 _NOT_PREPARED = "The sentence encoder is not prepared; run: tide-chat setup"
 _DAMAGED = "The sentence encoder cannot be loaded; run: tide-chat setup"
-
-
-def encodable(text: str) -> str:
-    """Return a text any tokenizer takes: bounded, and without lone surrogates."""
-    return text[:_MAX_CHARACTERS].encode("utf-8", errors="replace").decode("utf-8")
 
 
 def prepared(folder: Path) -> bool:
@@ -75,29 +65,11 @@ class OnnxEncoder:
                 other weights; the message says what mends it.
             EncoderError: the files cannot be loaded.
         """
-        try:
-            import onnxruntime
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingPrerequisite(
-                "The sentence encoder's libraries are missing; run: pip install 'tide-chat[recall]'"
-            ) from error
         made = _receipt(folder)
         self._name = f"{made['encoder']}@{made['weights_sha256'][:12]}"
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = threads or min(2, os.cpu_count() or 1)
-        options.inter_op_num_threads = 1
-        # Without spinning: a waiting thread must not take a core from the language model.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        with _foreign(_DAMAGED):
-            self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._tokenizer.enable_truncation(MAX_TOKENS)
-            # The file asks for a fixed length of 128; `_run` pads each batch to its longest row.
-            self._tokenizer.no_padding()
-            self._session: Any = onnxruntime.InferenceSession(
-                str(folder / GRAPH), options, providers=["CPUExecutionProvider"]
-            )
+        with failing_as(_DAMAGED):
+            self._tokenizer: Any = open_tokenizer(folder / "tokenizer.json", MAX_TOKENS)
+            self._session: Any = open_session(folder / GRAPH, threads)
             self._dimensions = int(self._session.get_outputs()[0].shape[-1])
 
     @property
@@ -119,7 +91,7 @@ class OnnxEncoder:
         import numpy as np
 
         vectors = np.empty((len(texts), self._dimensions), dtype=np.float32)
-        with _foreign("The sentence encoder failed."):
+        with failing_as("The sentence encoder failed."):
             # One by one: `encode_batch` starts a thread pool that complains on standard error,
             # over whatever screen is shown, when the process forks later.
             rows = [self._tokenizer.encode(encodable(text)).ids for text in texts]
@@ -131,29 +103,8 @@ class OnnxEncoder:
         return vectors
 
     def _run(self, rows: list[list[int]]) -> NDArray[np.float32]:
-        import numpy as np
-
-        ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = row
-            mask[place, : len(row)] = 1
-        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        vectors: NDArray[np.float32] = self._session.run(None, feeds)[0]
+        vectors: NDArray[np.float32] = self._session.run(None, feeds_of(rows))[0]
         return vectors
-
-
-@contextmanager
-def _foreign(sentence: str) -> Iterator[None]:
-    """Turn whatever tokenizers and onnxruntime raise into an `EncoderError`.
-
-    Both raise bare `Exception`s of their own making, so nothing narrower can be caught; their
-    messages are not passed on, for they may quote the text.
-    """
-    try:
-        yield
-    except Exception as error:
-        raise EncoderError(f"{sentence} ({type(error).__name__})") from None
 
 
 def _receipt(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tide_chat.encoder.onnx import WEIGHTS, encodable
+from tide_chat.encoder.onnx import WEIGHTS
+from tide_chat.encoder.runtime import encodable
 from tide_chat.errors import EncoderError, MissingPrerequisite
 
 if TYPE_CHECKING:

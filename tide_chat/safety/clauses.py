@@ -41,6 +41,8 @@ class Clause:
     text: str
     torn: bool = False
     """Cut inside a word, because there was no white space for hundreds of characters."""
+    last: bool = False
+    """What was held when the draft ended, possibly nothing."""
 
     @property
     def ends_sentence(self) -> bool:
@@ -72,7 +74,7 @@ class Clauses:
     def finish(self) -> Clause:
         """Return what is held at the end of the draft, possibly empty."""
         rest, self._tail = self._tail, ""
-        return Clause(rest)
+        return Clause(rest, last=True)
 
 
 def _next_clause(text: str, start: int) -> Clause | None:

@@ -8,19 +8,25 @@ of a finished reply, `watch` judges them as they come and stops at the first fin
 draft, however it is cut into pieces:
 
 - the stream blocks exactly when `check` does not allow the draft;
-- what the stream released is the draft up to the clause in which `check`'s findings begin to end,
-  so no released text ever contains a whole span that `check` reports.
+- what the stream released ends before the sentence in which `check`'s findings begin to end, so no
+  released text ever contains a whole span that `check` reports.
+
+Besides the rules, a trained classifier (`reply_model.py`) reads each sentence when it is whole.
+While there is one, nothing of a sentence is released before its end.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from importlib.resources import as_file
 
+from tide_chat.errors import MissingPrerequisite
 from tide_chat.safety.clauses import Clause, Clauses, Folded, fold
 from tide_chat.safety.guard_rules import CompiledRule, RuleBook, read_rules
+from tide_chat.safety.reply_model import Opinion, ReplyModel
 from tide_chat.shipped import shipped
 from tide_chat.types import GuardFinding, GuardVerdict
 
@@ -40,22 +46,42 @@ _NEVER_QUOTED = frozenset({"method", "phone_number", "link", "leak", "overlong",
 class Guard:
     """The output policy, ready to judge replies. Holds no state of any reply."""
 
-    def __init__(self, book: RuleBook) -> None:
+    def __init__(
+        self, book: RuleBook, model: Callable[[], ReplyModel | None] | None = None
+    ) -> None:
+        """Put a guard together.
+
+        Args:
+            book: The rules.
+            model: Gives the trained classifier, when it is first needed; none leaves the rules
+                alone.
+        """
         self._book = book
+        self._model = model or (lambda: None)
 
     @classmethod
     def shipped(cls) -> Guard:
-        """Return the guard of the shipped policy, read once.
+        """Return the guard of the shipped policy with its classifier, read once.
 
         Raises:
             PolicyError: the policy files are broken.
         """
         return _shipped()
 
+    @classmethod
+    def of_rules(cls) -> Guard:
+        """Return the guard of the shipped rules alone."""
+        return cls(_shipped()._book)
+
     @property
     def policy(self) -> str:
-        """Version of the rules."""
-        return self._book.policy
+        """Version of the rules and of the classifier."""
+        model = self._model()
+        return f"{self._book.policy}+{model.name}" if model else self._book.policy
+
+    def warm(self) -> None:
+        """Load what the first reply would otherwise wait for."""
+        self._model()
 
     @property
     def rules(self) -> tuple[CompiledRule, ...]:
@@ -63,8 +89,12 @@ class Guard:
         return self._book.rules
 
     def check(self, text: str, user: str = "") -> GuardVerdict:
-        """Judge a whole reply, given the message it answers."""
-        reading = _Reading(self._book, user)
+        """Judge a whole reply, given the message it answers.
+
+        Raises:
+            EncoderError: the classifier failed.
+        """
+        reading = _Reading(self._book, user, self._model())
         for clause in _clauses_of(text, self._book.limits.characters):
             reading.add(clause)
         rules = reading.possible_rules()
@@ -77,15 +107,17 @@ class Guard:
 
     def watch(self, user: str = "") -> GuardStream:
         """Begin to judge a reply that is still being written."""
-        return GuardStream(self._book, user)
+        return GuardStream(self._book, user, self._model())
 
 
 class GuardStream:
     """One reply being written: pieces go in, words that may be shown come out."""
 
-    def __init__(self, book: RuleBook, user: str = "") -> None:
+    def __init__(self, book: RuleBook, user: str = "", model: ReplyModel | None = None) -> None:
         self._clauses = Clauses()
-        self._reading = _Reading(book, user)
+        self._reading = _Reading(book, user, model)
+        self._whole_sentences = model is not None
+        self._held = ""
         self._rules = book.rules
         self._findings: tuple[GuardFinding, ...] = ()
 
@@ -114,22 +146,33 @@ class GuardStream:
             self._findings = self._reading.judge(len(self._reading) - 1, self._rules)
             if self._findings:
                 break
-            shown.append(clause.text)
+            self._held += clause.text
+            if not self._whole_sentences or clause.ends_sentence or clause.last:
+                shown.append(self._held)
+                self._held = ""
         return "".join(shown)
 
 
 class _Reading:
     """A draft in the guard's hands: its clauses, and what was found in each."""
 
-    def __init__(self, book: RuleBook, user: str) -> None:
+    def __init__(self, book: RuleBook, user: str, model: ReplyModel | None) -> None:
         self._book = book
+        self._model = model
+        self._message = user[-_USER_LIMIT:]
         self._user = fold(user[:_USER_LIMIT])
+        self._raw = ""
+        self._whole: list[tuple[int, int] | None] = []
+        """For each clause that ends a sentence, where that sentence lies in the draft."""
+        self._raw_sentence = 0
         self._draft = Folded()
         self._ends: list[int] = []
         self._raw_ends: list[int] = []
         self._words: list[int] = []
         self._torn: list[bool] = []
         self._sentences = [0]
+        self._begins: list[int] = []
+        """For each clause, where its sentence begins in the folded draft."""
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -137,6 +180,7 @@ class _Reading:
     def add(self, clause: Clause) -> None:
         """Read one more clause."""
         begin = len(self._draft.text)
+        self._begins.append(self._sentences[-1])
         self._draft.extend(clause.text)
         end = len(self._draft.text)
         self._ends.append(end)
@@ -144,6 +188,11 @@ class _Reading:
         seen = self._words[-1] if self._words else 0
         self._words.append(seen + len(_WORD.findall(self._draft.text, begin, end)))
         self._torn.append(clause.torn)
+        self._raw += clause.text
+        ended = clause.ends_sentence or clause.last
+        self._whole.append((self._raw_sentence, len(self._raw)) if ended else None)
+        if ended:
+            self._raw_sentence = len(self._raw)
         if clause.ends_sentence:
             self._sentences.append(end)
 
@@ -169,7 +218,12 @@ class _Reading:
         end = self._ends[index]
         first = max(0, begin - _LOOK_BACK)
         found: set[GuardFinding] = set()
+        opinion = self._opinion(index)
         for rule in rules:
+            if rule.rule.weak and self._model is not None:
+                if opinion is not None and opinion.doubts:
+                    found.update(self._weak(rule, index))
+                continue
             text = self._draft.lined if rule.rule.layout else self._draft.text
             for match in rule.pattern.finditer(text, first, end):
                 if match.end() > begin and not self._permitted(rule, match, end):
@@ -179,7 +233,32 @@ class _Reading:
             found.add(
                 GuardFinding("guard.overlong.length", "overlong", start, self._raw_ends[index])
             )
+        if opinion is not None and opinion.stops:
+            start, stop = self._sentence_of(index)
+            found.add(GuardFinding(f"model.{opinion.act}", opinion.act, start, stop))
         return tuple(sorted(found, key=lambda finding: (finding.start, finding.end, finding.rule)))
+
+    def _opinion(self, index: int) -> Opinion | None:
+        """Return what the classifier makes of the sentence that a clause ends, if it ends one."""
+        if self._model is None or self._whole[index] is None:
+            return None
+        start, end = self._sentence_of(index)
+        if start == end:
+            return None
+        return self._model.judge(self._message, self._raw[:start], self._raw[start:end])
+
+    def _sentence_of(self, index: int) -> tuple[int, int]:
+        """Return where the sentence that a clause ends lies in the draft, without the space."""
+        start, end = self._whole[index] or (0, 0)
+        return start, start + len(self._raw[start:end].rstrip())
+
+    def _weak(self, rule: CompiledRule, index: int) -> Iterator[GuardFinding]:
+        """Yield what a weak rule finds in the whole sentence that a clause ends."""
+        text, end = self._draft.text, self._ends[index]
+        begin = self._begins[index]
+        for match in rule.pattern.finditer(text, max(0, begin - _LOOK_BACK), end):
+            if match.end() > begin and not self._permitted(rule, match, end):
+                yield self._finding(rule, match)
 
     def _finding(self, rule: CompiledRule, match: re.Match[str]) -> GuardFinding:
         origin = self._draft.origin
@@ -224,4 +303,16 @@ def _clauses_of(text: str, characters: int) -> Iterator[Clause]:
 
 @cache
 def _shipped() -> Guard:
-    return Guard(read_rules(shipped("safety") / "guard"))
+    return Guard(read_rules(shipped("safety") / "guard"), _shipped_model)
+
+
+@cache
+def _shipped_model() -> ReplyModel | None:
+    """Return the shipped classifier, or none where its libraries are not installed."""
+    from tide_chat.encoder.reader import OnnxReader
+
+    try:
+        with as_file(shipped("safety") / "classifier") as folder:
+            return ReplyModel(OnnxReader(folder, "guard"))
+    except MissingPrerequisite:
+        return None

@@ -57,6 +57,9 @@ class GuardRule(_Strict):
     """Whether the wording is permitted when the reply reports it as somebody's words."""
     quotes: bool = False
     """Whether the wording is permitted inside any quotation marks, not only the user's words."""
+    weak: bool = False
+    """Whether the wording alone decides nothing: the trained classifier, where there is one, must
+    at least doubt the sentence too."""
     reason: str
     source: str
     positive: tuple[Example, ...] = Field(min_length=3)

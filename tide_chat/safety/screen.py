@@ -1,19 +1,25 @@
 """Reads every message first: normalise, find evidence, weigh its surroundings, combine.
 
-Rules only, in this version; the trained classifier and the memory across turns come on top of it
-and may raise a level, never lower one. Nothing here holds or logs what was read.
+Two readers look at the same normalised text: wording rules (`rules.py`, `scopes.py`) and a small
+trained classifier (`risk_model.py`). The higher level counts. Nothing here holds or logs what was
+read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from importlib.resources import as_file
 from typing import get_args
 
-from tide_chat.safety.normalise import Normalised, normalise
+from tide_chat.errors import MissingPrerequisite
+from tide_chat.safety.normalise import normalise
+from tide_chat.safety.risk_model import Part, RiskModel, Verdict
 from tide_chat.safety.rules import Rule, RuleSet, load_rules
-from tide_chat.safety.scopes import Surroundings, Verdict, judge
+from tide_chat.safety.scopes import Surroundings, judge
+from tide_chat.safety.scopes import Verdict as Stands
+from tide_chat.shipped import shipped
 from tide_chat.types import Category, Finding, Risk, Screening, Sign
 
 __all__ = ["TURN_SEPARATOR", "Screen"]
@@ -23,10 +29,6 @@ TURN_SEPARATOR = " || "
 
 _SIGNS: tuple[Sign, ...] = get_args(Sign)
 
-_SCORES = {Risk.NONE: 0.0, Risk.LOW: 0.2, Risk.MODERATE: 0.5, Risk.HIGH: 0.75, Risk.IMMINENT: 0.95}
-"""The score is ordinal: a level's base, plus a little for each further finding of that level."""
-
-_MORE = 0.01
 _WINDOW = 20_000
 _OVERLAP = 600
 """Characters of a long message that are read at a time, and by how much the windows overlap."""
@@ -44,22 +46,40 @@ Intent with plan or means is imminent, preparation clearly aimed at dying too (l
 class Screen:
     """The safety layer's reader. Immutable; one instance may be used from several threads."""
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, model: Callable[[], RiskModel | None] | None = None) -> None:
+        """Put a screen together.
+
+        Args:
+            rules: The wording rules.
+            model: Gives the trained classifier, when it is first needed; none leaves the rules
+                alone.
+        """
         self._rules = rules
+        self._model = model or (lambda: None)
 
     @classmethod
     def shipped(cls) -> Screen:
-        """Return the screen with the shipped rules.
+        """Return the screen with the shipped rules and classifier.
 
         Raises:
             PolicyError: a policy file is missing or broken.
         """
         return _shipped()
 
+    @classmethod
+    def of_rules(cls) -> Screen:
+        """Return the screen with the shipped rules alone."""
+        return cls(load_rules())
+
     @property
     def policy(self) -> str:
-        """Version of the rules and word lists."""
-        return self._rules.version
+        """Version of rules, word lists and classifier."""
+        model = self._model()
+        return f"{self._rules.version}+{model.name}" if model else self._rules.version
+
+    def warm(self) -> None:
+        """Load what the first message would otherwise wait for."""
+        self._model()
 
     def screen(self, text: str | Sequence[str]) -> Screening:
         """Judge a message, or several turns of one person together.
@@ -70,14 +90,19 @@ class Screen:
         Returns:
             The highest level of any turn and of the turns together. Offsets of findings point into
             the turn they name.
+
+        Raises:
+            EncoderError: the classifier failed.
         """
         turns = text.split(TURN_SEPARATOR) if isinstance(text, str) else list(text)
+        parts = [part for number, turn in enumerate(turns) for part in _parts(number, turn)]
         findings: list[Finding] = []
         tags: dict[str, Finding] = {}
         newest: set[str] = set()
-        for number, turn in enumerate(turns):
-            newest.clear()
-            for rule, finding, now in self._evidence(turn, number):
+        for part in parts:
+            if part.offset == 0:
+                newest.clear()
+            for rule, finding, now in self._evidence(part):
                 for tag in rule.tags if now else ():
                     tags.setdefault(tag, finding)
                     newest.add(tag)
@@ -86,57 +111,81 @@ class Screen:
         findings += _combined(tags)
         if "minor" in tags:
             findings = [_raised(finding) for finding in findings]
-        return self._screening(findings, newest)
+        model = self._model()
+        verdict = model.judge(parts) if model else None
+        if verdict is not None:
+            findings += verdict.findings
+            if verdict.explained and len(turns) > 1:
+                newest.add("explained")
+        return self._screening(findings, newest, verdict)
 
-    def _evidence(self, turn: str, number: int) -> Iterator[tuple[Rule, Finding, bool]]:
+    def _evidence(self, part: Part) -> Iterator[tuple[Rule, Finding, bool]]:
         """Yield each rule that fired, its finding, and whether it speaks of the present."""
-        for offset, part in _windows(turn):
-            normal = normalise(part)
-            for rule in self._rules.rules:
-                for match in rule.pattern.finditer(normal.text):
-                    place = Surroundings.of(normal.text, match.start(), match.end())
-                    verdict = judge(place, rule.scopes)
-                    if verdict != "cancelled":
-                        found = _finding(rule, verdict, normal, place, offset, number)
-                        yield rule, found, verdict != "history"
-                        if verdict == "stands":
-                            break
+        text = part.normal.text
+        for rule in self._rules.rules:
+            for match in rule.pattern.finditer(text):
+                place = Surroundings.of(text, match.start(), match.end())
+                verdict = judge(place, rule.scopes)
+                if verdict != "cancelled":
+                    yield rule, _finding(rule, verdict, part, place), verdict != "history"
+                    if verdict == "stands":
+                        break
 
-    def _screening(self, findings: list[Finding], tags: set[str]) -> Screening:
+    def _screening(
+        self, findings: list[Finding], tags: set[str], verdict: Verdict | None
+    ) -> Screening:
         signs = tuple(sign for sign in _SIGNS if sign in tags)
         ordered = sorted(findings, key=lambda f: (-f.risk, f.turn, f.start, f.rule))
-        if not ordered:
-            return Screening(Risk.NONE, policy=self.policy, signs=signs)
-        risk = ordered[0].risk
-        same = sum(finding.risk is risk for finding in ordered)
-        score = min(_SCORES[risk] + _MORE * (same - 1), _SCORES[risk] + 0.04)
+        risk = ordered[0].risk if ordered else Risk.NONE
+        if verdict is not None:
+            risk = max(risk, verdict.otherwise)
         categories: tuple[Category, ...] = tuple(dict.fromkeys(f.category for f in ordered))
-        return Screening(risk, categories, tuple(ordered), score, self.policy, signs)
+        return Screening(
+            risk, categories, tuple(ordered), _score(risk, ordered, verdict), self.policy, signs
+        )
 
 
 @lru_cache(maxsize=1)
 def _shipped() -> Screen:
-    return Screen(load_rules())
+    return Screen(load_rules(), _shipped_model)
 
 
-def _windows(turn: str) -> Iterator[tuple[int, str]]:
-    """Yield a message whole, or a long one in overlapping windows with where each begins."""
+@lru_cache(maxsize=1)
+def _shipped_model() -> RiskModel | None:
+    """Return the shipped classifier, or none where its libraries are not installed."""
+    from tide_chat.encoder.reader import OnnxReader
+
+    try:
+        with as_file(shipped("safety") / "classifier") as folder:
+            return RiskModel(OnnxReader(folder, "screen"))
+    except MissingPrerequisite:
+        return None
+
+
+def _score(risk: Risk, findings: list[Finding], verdict: Verdict | None) -> float:
+    """Return 0 to 1: a fifth for each level, and within it how sure the classifier is."""
+    if risk is Risk.NONE and verdict is None:
+        return 0.0
+    more = verdict.score if verdict is not None else min(1.0, 0.1 * len(findings))
+    return (risk + min(more, 0.999)) / 5
+
+
+def _parts(number: int, turn: str) -> Iterator[Part]:
+    """Yield a turn whole, or a long one in overlapping windows."""
     for start in range(0, max(1, len(turn)), _WINDOW):
-        yield start, turn[start : start + _WINDOW + _OVERLAP]
+        yield Part(number, start, normalise(turn[start : start + _WINDOW + _OVERLAP]))
 
 
-def _finding(
-    rule: Rule, verdict: Verdict, normal: Normalised, place: Surroundings, offset: int, turn: int
-) -> Finding:
-    span = normal.original(place.start, place.end)
+def _finding(rule: Rule, verdict: Stands, part: Part, place: Surroundings) -> Finding:
+    span = part.normal.original(place.start, place.end)
     found = Finding(
         rule.id,
         rule.category,
         rule.risk,
-        offset + span.start,
-        offset + span.end,
+        part.offset + span.start,
+        part.offset + span.end,
         rule.subject,
-        turn,
+        part.turn,
     )
     if verdict == "other":
         return replace(found, subject="other")

@@ -1,0 +1,1 @@
+"""Training of the small classifiers behind screen and guard; needs the extra `setup`."""
