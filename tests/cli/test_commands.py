@@ -157,7 +157,8 @@ def test_ask_with_the_real_model(with_models: Path) -> None:
     assert done.stderr == ""
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert first["outcome"] in {"model", "repaired", "replaced"} and first["reply"]
-    assert second["usage"]["reused_tokens"] >= first["usage"]["prompt_tokens"]
+    # All but the words a reply was begun with, which go when the guard held that reply back.
+    assert second["usage"]["reused_tokens"] >= first["usage"]["prompt_tokens"] - 8
     assert first["versions"]["model"] == MODEL_ID
 
 
