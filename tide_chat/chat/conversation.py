@@ -12,25 +12,22 @@ import hashlib
 import secrets
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tide_chat.chat.episode import Course, Episode
 from tide_chat.chat.identity import asks_what_this_is
 from tide_chat.chat.prompt import History, notes, opening
-from tide_chat.chat.recall import Recalled
 from tide_chat.chat.shape import Shaper
 from tide_chat.chat.stance import Language, language_of
 from tide_chat.chat.tiers import Offered
+from tide_chat.chat.turn import Attempt, StageFailed, Turn, stage
 from tide_chat.engine.protocol import Engine
 from tide_chat.safety.responses import EpisodeName
 from tide_chat.types import (
     CancelToken,
     Event,
     Finished,
-    FinishReason,
-    GuardFinding,
     HelpOffered,
     Message,
     Notice,
@@ -45,7 +42,6 @@ from tide_chat.types import (
     Screened,
     Screening,
     TurnRecord,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +52,15 @@ __all__ = ["Conversation"]
 _TRIES = 2
 """The model may try a withheld reply once more; then the policy's fixed text stands."""
 
+_EPISODE_TEXTS: dict[Course, EpisodeName] = {
+    "repeat": "repeat",
+    "explained": "explained",
+    "denied": "denied",
+    "reached": "reached",
+    "calm": "calm",
+    "follow_up": "follow_up",
+}
+
 _NOTICE_SECONDS = 3 * 3600.0
 
 _HEARD_TOGETHER = 4
@@ -63,35 +68,6 @@ _HEARD_TOGETHER = 4
 
 _LONGEST_MESSAGE = 6000
 """Characters of a message that are laid before the model; all of it is screened."""
-
-
-@dataclass
-class _Turn:
-    """What is being gathered for the record of one turn."""
-
-    seed: int
-    started: float = field(default_factory=time.perf_counter)
-    screening: Screening = field(default_factory=lambda: Screening(Risk.NONE))
-    recalled: Recalled = field(default_factory=Recalled)
-    usage: Usage = field(default_factory=Usage)
-    timings: dict[str, float] = field(default_factory=dict)
-    guard: list[GuardFinding] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    finish: FinishReason | None = None
-    dropped: int = 0
-    help_lines: tuple[str, ...] = ()
-
-    def mark(self, stage: str) -> None:
-        """Note the time since the turn began, once a stage."""
-        self.timings.setdefault(stage, round((time.perf_counter() - self.started) * 1000, 3))
-
-
-@dataclass
-class _Attempt:
-    """One try of the model at a reply."""
-
-    shown: str = ""
-    blocked: bool = False
 
 
 class Conversation:
@@ -137,14 +113,14 @@ class Conversation:
         Never raises for anything a message, a model or a file does: a failure is answered with the
         policy's fixed text and named in the record.
         """
-        turn = _Turn(seed=self._seed_of(self._count, 0))
+        turn = Turn(seed=self._seed_of(self._count, 0))
         language = language_of(text, self._language)
         self._count += 1
         try:
-            with _stage("screen"):
+            with stage("screen"):
                 heard = self._episode.hear(self._screened(text))
                 turn.screening, course = heard.screening, heard.course
-        except _StageFailed as failure:
+        except StageFailed as failure:
             turn.failed.append(failure.stage)
             yield from self._fall_back(turn, language)
             return
@@ -194,12 +170,12 @@ class Conversation:
 
     # --- the fixed answers -----------------------------------------------------------------
 
-    def _fixed(self, turn: _Turn, course: Course, text: str, language: Language) -> Iterator[Event]:
+    def _fixed(self, turn: Turn, course: Course, text: str, language: Language) -> Iterator[Event]:
         companion = self._companion
         try:
-            with _stage("policy"):
+            with stage("policy"):
                 offered = self._offered(turn.screening, course, language)
-        except _StageFailed as failure:
+        except StageFailed as failure:
             turn.failed.append(failure.stage)
             yield from self._fall_back(turn, language)
             return
@@ -220,9 +196,9 @@ class Conversation:
         fixed, country = self._companion.fixed, self._country
         if course == "crisis" or course == "care":
             return fixed.answer(screening, course, country, language)
-        name: EpisodeName = "repeat" if course == "open" else course
-        if course == "repeat":
-            name = "repeat_again" if self._episode.repeated % 2 == 0 else "repeat"
+        name = _EPISODE_TEXTS[course]
+        if course == "repeat" and self._episode.repeated % 2 == 0:
+            name = "repeat_again"
         return fixed.episode(name, screening, country, language)
 
     def _notice(self, language: Language) -> Iterator[Event]:
@@ -239,18 +215,18 @@ class Conversation:
             with suppress(OSError):
                 referrals.add()
 
-    def _follow_up(self, turn: _Turn, language: Language) -> Iterator[Event]:
+    def _follow_up(self, turn: Turn, language: Language) -> Iterator[Event]:
         try:
-            with _stage("policy"):
+            with stage("policy"):
                 offered = self._offered(turn.screening, "follow_up", language)
-        except _StageFailed as failure:
+        except StageFailed as failure:
             turn.failed.append(failure.stage)
             return
         yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=False)
 
-    def _fall_back(self, turn: _Turn, language: Language) -> Iterator[Event]:
-        stage = turn.failed[-1]
-        offered = self._companion.fixed.fallback(stage, self._country, language)
+    def _fall_back(self, turn: Turn, language: Language) -> Iterator[Event]:
+        failed = turn.failed[-1]
+        offered = self._companion.fixed.fallback(failed, self._country, language)
         turn.help_lines = offered.help_lines
         turn.mark("first_words")
         yield HelpOffered(offered.text, offered.help_lines, turn.screening.risk, whole_reply=True)
@@ -259,14 +235,14 @@ class Conversation:
     # --- the model's answer ----------------------------------------------------------------
 
     def _model_turn(
-        self, turn: _Turn, text: str, language: Language, cancel: CancelToken | None
+        self, turn: Turn, text: str, language: Language, cancel: CancelToken | None
     ) -> Iterator[Event]:
         companion = self._companion
         if companion.recall is not None:
             try:
-                with _stage("retrieve"):
+                with stage("retrieve"):
                     turn.recalled = companion.recall.bring_up(text, self._exclude)
-            except _StageFailed as failure:
+            except StageFailed as failure:
                 # Without passages the turn goes on; the record says so.
                 turn.failed.append(failure.stage)
             turn.mark("retrieve")
@@ -284,10 +260,10 @@ class Conversation:
             previous=self._last_shown,
         )
         for number in range(_TRIES):
-            attempt = _Attempt()
+            attempt = Attempt()
             try:
                 yield from self._attempt(turn, attempt, number, text, laid_out, begun, cancel)
-            except _StageFailed as failure:
+            except StageFailed as failure:
                 turn.failed.append(failure.stage)
                 if attempt.shown:
                     yield Retracted("", ())
@@ -309,8 +285,8 @@ class Conversation:
 
     def _attempt(
         self,
-        turn: _Turn,
-        attempt: _Attempt,
+        turn: Turn,
+        attempt: Attempt,
         number: int,
         text: str,
         laid_out: str,
@@ -320,9 +296,9 @@ class Conversation:
         companion = self._companion
         engine = companion.engine
         if engine is None:
-            raise _StageFailed("engine")
+            raise StageFailed("engine")
         sampling = companion.sampling_for(self._seed_of(self._count - 1, number))
-        with _stage("engine"):
+        with stage("engine"):
             if not companion.wait(cancel):
                 turn.finish = "cancelled"
                 return
@@ -333,12 +309,12 @@ class Conversation:
                 count=engine.count_tokens,
             )
         turn.dropped = draft.dropped
-        with _stage("guard"):
+        with stage("guard"):
             watch = companion.guard.watch(text)
         shaper = Shaper(text, [passage.reply for passage in turn.recalled.passages])
         enough = CancelToken()
         for piece in self._pieces(turn, engine, draft.messages, sampling, begun, enough, cancel):
-            with _stage("guard"):
+            with stage("guard"):
                 shown = watch.feed(shaper.feed(piece))
             if shown:
                 attempt.shown += shown
@@ -347,7 +323,7 @@ class Conversation:
             if watch.blocked or shaper.done:
                 enough.cancel()
         if turn.finish != "cancelled":
-            with _stage("guard"):
+            with stage("guard"):
                 rest = watch.feed(shaper.finish()) + watch.finish()
             if rest:
                 attempt.shown += rest
@@ -358,7 +334,7 @@ class Conversation:
 
     def _pieces(
         self,
-        turn: _Turn,
+        turn: Turn,
         engine: Engine,
         messages: tuple[Message, ...],
         sampling: Sampling,
@@ -369,10 +345,10 @@ class Conversation:
         """Yield the reply's text; note what it cost and how it ended."""
         yield begun
         with (cancel or CancelToken()).calling(enough.cancel):
-            with _stage("engine"):
+            with stage("engine"):
                 events = engine.stream(messages, sampling, enough)
             while True:
-                with _stage("engine"):
+                with stage("engine"):
                     event = next(events, None)
                 if event is None:
                     return
@@ -385,7 +361,7 @@ class Conversation:
                     turn.mark("first_token")
                     yield event.text
 
-    def _cancelled(self, turn: _Turn, attempt: _Attempt, laid_out: str) -> Iterator[Event]:
+    def _cancelled(self, turn: Turn, attempt: Attempt, laid_out: str) -> Iterator[Event]:
         if attempt.shown:
             self._remember(laid_out, attempt.shown)
         yield self._replied(turn, "cancelled", attempt.shown)
@@ -396,7 +372,7 @@ class Conversation:
         self._history.add(laid_out, shown)
         self._last_shown = shown
 
-    def _replied(self, turn: _Turn, outcome: Outcome, text: str) -> Replied:
+    def _replied(self, turn: Turn, outcome: Outcome, text: str) -> Replied:
         turn.mark("total")
         asked = turn.usage.prompt_tokens > 0
         stance = turn.recalled.stance
@@ -420,25 +396,3 @@ class Conversation:
     def _seed_of(self, turn: int, attempt: int) -> int:
         raw = hashlib.sha256(f"{self._seed}:{turn}:{attempt}".encode()).digest()
         return int.from_bytes(raw[:4], "big") & 0x7FFFFFFF
-
-
-class _StageFailed(Exception):
-    """A named part of the turn failed."""
-
-    def __init__(self, stage: str) -> None:
-        super().__init__(stage)
-        self.stage = stage
-
-
-@contextmanager
-def _stage(name: str) -> Iterator[None]:
-    """Turn whatever a part of the turn raises into `_StageFailed`: the edge of the turn.
-
-    The cause is not chained: its traceback could hold what the person typed.
-    """
-    try:
-        yield
-    except _StageFailed:
-        raise
-    except Exception:
-        raise _StageFailed(name) from None
