@@ -8,7 +8,7 @@ of a finished reply, `watch` judges them as they come and stops at the first fin
 draft, however it is cut into pieces:
 
 - the stream blocks exactly when `check` does not allow the draft;
-- what the stream released ends before the sentence in which `check`'s findings begin to end, so no
+- what the stream released ends before the clause in which `check`'s findings begin to end, so no
   released text ever contains a whole span that `check` reports.
 
 Besides the rules, a trained classifier (`reply_model.py`) reads each sentence when it is whole.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -12,15 +14,27 @@ from tide_chat.paths import Paths
 _SAFETY = Path(__file__).parents[2] / "safety"
 
 
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def _training(command: _Command) -> _Command:
+    """Add the options that every training command has."""
+    for option in (
+        click.option("--out", type=click.Path(path_type=Path), default=_SAFETY / "classifier"),
+        click.option("--seed", default=0, show_default=True),
+        click.option("--epochs", default=3, show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group()
 def cli() -> None:
     """Train and measure the small classifiers behind screen and guard."""
 
 
 @cli.command("screen")
-@click.option("--epochs", default=4, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=_SAFETY / "classifier")
+@_training
 def train_screen(epochs: int, seed: int, out: Path) -> None:
     """Train the screen's classifier on train themes and set its thresholds on dev themes."""
     from tide_chat.tuning import screen_reader
@@ -31,9 +45,7 @@ def train_screen(epochs: int, seed: int, out: Path) -> None:
 
 
 @cli.command("guard")
-@click.option("--epochs", default=4, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=_SAFETY / "classifier")
+@_training
 def train_guard(epochs: int, seed: int, out: Path) -> None:
     """Train the guard's classifier on train files and set its threshold on dev files."""
     from tide_chat.tuning import guard_reader

@@ -11,7 +11,7 @@ __all__ = ["write_card"]
 
 def write_card(file: Path, card: Mapping[str, object]) -> None:
     """Write a card as TOML; a mapping in it becomes a table."""
-    lines = ["# Written by `python -m tide_chat.tuning`; see docs/model-card-screen.md."]
+    lines = ["# Written by `python -m tide_chat.tuning`; see the model cards in docs."]
     tables = []
     for name, value in card.items():
         if isinstance(value, Mapping):
