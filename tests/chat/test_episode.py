@@ -225,6 +225,15 @@ def test_the_question_stands_apart_from_the_reply() -> None:
     assert isinstance(events[-1], Replied) and events[-1].reply.outcome == "model"
 
 
+def test_every_number_a_text_names_is_shown_large_too() -> None:
+    conversation = talk()
+    conversation.ask("I want to kill myself tonight")
+    reached = conversation.ask("my sister is on her way")
+    assert "911" in reached.text and reached.record.help_lines == ("us-911",)
+    denied = conversation.ask("forget it")
+    assert "988" in denied.text and denied.record.help_lines == ("us-988",)
+
+
 def test_the_third_text_differs_from_the_second() -> None:
     conversation = talk()
     texts = [conversation.ask("I want to kill myself tonight").text for _ in range(4)]

@@ -118,8 +118,12 @@ class FixedAnswers:
         """Return a text of an episode that has had its card; arguments as for `answer`."""
         _, contacts, emergency = self._about(screening, country, "crisis")
         text = self.responses.episode(name, language, emergency=emergency, contacts=contacts)
-        named = [line for line in (*contacts[:1], emergency) if line.describe(language) in text]
-        return _offered(text, tuple(named) if name != "repeat" else (*contacts[:1], emergency))
+        named = [
+            line
+            for line in (*contacts[:1], emergency)
+            if line.describe(language) in text or (line.call and line.call in text)
+        ]
+        return _offered(text, named)
 
     def _about(
         self, screening: Screening, country: str | None, tier: Tier
